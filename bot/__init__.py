@@ -1,0 +1,1 @@
+"""Online half: a message becomes a safety check, a query, hits, an answer and its rendering."""

@@ -1,0 +1,1 @@
+"""Offline half: files become pages, blocks, passages, vectors and an index folder."""
