@@ -103,6 +103,7 @@ class Document:
     :param sha256: Checksum of the file's bytes, in hex.
     :param lines: All lines of all pages in reading order, blank ones left out.
     :param has_typography: True where sizes, weights and positions of the lines mean something.
+    :param warnings: What deserves the operator's look (suspicious text), one sentence each.
     """
 
     source: str
@@ -111,6 +112,7 @@ class Document:
     lines: tuple[Line, ...]
     has_typography: bool
     title: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class BlockKind(StrEnum):

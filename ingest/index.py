@@ -1,0 +1,421 @@
+"""The index folder: generations, the pointer to the live one, and the only import of faiss.
+
+    index/
+        CURRENT                     the name of the live generation
+        lock                        held while an ingest writes
+        generations/NAME/
+            manifest.json           format, encoder, passage parameters, sources, counts, checksums
+            passages.jsonl          one passage a line, readable
+            pages.jsonl             one page a line: the text to which the offsets of passages refer
+            views.jsonl             which passage and which part of it each vector stands for
+            vectors.faiss           the vectors, row for row
+            guide.toml              the configuration, as it was
+            warning-signs.json      file name -> text of the warning-sign files, as they were
+
+A generation is written beside the live one, checked, and made live by one ``os.replace`` of the
+pointer, so a process killed at any moment leaves the old or the new one whole. Scores are inner
+products of vectors of length 1: higher is nearer.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from ingest.clean import match_key
+from ingest.config import GuideConfig, parse_config
+from ingest.datatypes import (
+    Encoder,
+    Matrix,
+    Omission,
+    Page,
+    Passage,
+    PassageKind,
+    Segment,
+    SegmentRole,
+    Span,
+)
+from ingest.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexMissingError
+from ingest.signs import WarningSigns, parse_signs
+from ingest.views import VIEWS_VERSION, View, ViewKind
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Generation",
+    "GuideConfig",
+    "Manifest",
+    "SourceEntry",
+    "VectorIndex",
+    "ViewKind",
+    "WarningSigns",
+    "hold_lock",
+    "is_quote_found",
+    "live_name",
+    "load_live",
+    "parse_signs",
+    "publish",
+    "read_manifest",
+    "write_generation",
+]
+
+FORMAT_VERSION = 1  # bump when the files below change shape, so that older indexes are rebuilt
+KEPT_GENERATIONS = 2  # the live one and the one before it, so that a page that is loading it can finish
+LOCK_WAIT_S = 30.0
+_PASSAGES, _PAGES, _VIEWS, _VECTORS = "passages.jsonl", "pages.jsonl", "views.jsonl", "vectors.faiss"
+_GUIDE, _SIGNS, _MANIFEST = "guide.toml", "warning-signs.json", "manifest.json"
+_FILES = (_PASSAGES, _PAGES, _VIEWS, _VECTORS, _GUIDE, _SIGNS)
+_REINGEST = "run: python -m ingest"
+
+
+def _faiss() -> Any:
+    if sys.platform == "darwin":  # faiss before torch crashes there (sentence-transformers#2291)
+        import torch  # noqa: F401, PLC0415
+    import faiss  # noqa: PLC0415 - after torch
+
+    return faiss
+
+
+class VectorIndex:
+    """Vectors of length 1, searched exactly."""
+
+    def __init__(self, flat: Any) -> None:
+        self._flat = flat
+
+    @classmethod
+    def build(cls, vectors: Matrix) -> "VectorIndex":
+        """Make an index whose row numbers are those of the matrix, shape (rows, dimension)."""
+        flat = _faiss().IndexFlatIP(vectors.shape[1])
+        flat.add(vectors)
+        return cls(flat)
+
+    @property
+    def size(self) -> int:
+        """Number of vectors."""
+        return int(self._flat.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._flat.d)
+
+    def search(self, queries: Matrix, top_k: int) -> tuple[Matrix, npt.NDArray[np.int64]]:
+        """Find the nearest rows of each query.
+
+        :return: Scores and row numbers, both of shape (queries, min(top_k, size)), best first.
+        """
+        scores, rows = self._flat.search(queries, min(top_k, self.size))
+        return scores, rows
+
+    def vectors(self) -> Matrix:
+        """All vectors, shape (size, dimension)."""
+        return np.asarray(self._flat.reconstruct_n(0, self.size), dtype=np.float32)
+
+    def to_bytes(self) -> bytes:
+        """Serialise to faiss's own format."""
+        return bytes(_faiss().serialize_index(self._flat).tobytes())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "VectorIndex":
+        """Read what :meth:`to_bytes` gave."""
+        return cls(_faiss().deserialize_index(np.frombuffer(data, dtype=np.uint8)))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """What the manifest says of one source."""
+
+    source: str
+    sha256: str
+    pages: int
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation is made of and made with.
+
+    :param created: UTC time in ISO 8601.
+    :param files: Name of each file of the generation -> sha256 of its bytes.
+    """
+
+    format_version: int
+    created: str
+    encoder_name: str
+    encoder_revision: str
+    dimension: int
+    max_tokens: int
+    views_version: int
+    sources: tuple[SourceEntry, ...]
+    passages: int
+    views: int
+    omissions: tuple[Omission, ...]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Everything that is needed to answer, in memory."""
+
+    name: str
+    manifest: Manifest
+    guide: GuideConfig
+    signs: WarningSigns
+    passages: tuple[Passage, ...]
+    pages: Mapping[str, tuple[Page, ...]]
+    views: tuple[View, ...]
+    vectors: VectorIndex
+
+
+def is_quote_found(segment: Segment, pages: Sequence[Page]) -> bool:
+    """Tell whether a segment's words stand at its place in the pages, up to the declared normalisation."""
+    raw = "".join(pages[span.page_index].text[span.start : span.end] for span in segment.spans)
+    return bool(segment.spans) and match_key(raw) == match_key(segment.text)
+
+
+# --- the files -------------------------------------------------------------------------------------
+
+
+def _to_lines(rows: Iterable[Any]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def _from_lines(data: bytes) -> list[dict[str, Any]]:
+    # Not splitlines: text may hold U+2028 and its like, which JSON leaves as they are.
+    return [json.loads(line) for line in data.decode().split("\n") if line]
+
+
+def _spans(data: Sequence[Sequence[int]]) -> tuple[Span, ...]:
+    return tuple(Span(*item) for item in data)
+
+
+def _dump_passage(passage: Passage) -> dict[str, Any]:
+    data = dataclasses.asdict(passage)
+    data["title_spans"] = [dataclasses.astuple(span) for span in passage.title_spans]
+    for segment, raw in zip(passage.segments, data["segments"], strict=True):
+        raw["spans"] = [dataclasses.astuple(span) for span in segment.spans]
+    return {"text": passage.text, **data}
+
+
+def _load_passage(data: dict[str, Any]) -> Passage:
+    segments = tuple(
+        Segment(item["text"], SegmentRole(item["role"]), _spans(item["spans"])) for item in data["segments"]
+    )
+    return Passage(
+        id=data["id"],
+        source=data["source"],
+        kind=PassageKind(data["kind"]),
+        section=tuple(data["section"]),
+        title=data["title"],
+        segments=segments,
+        page_index=data["page_index"],
+        page_label=data["page_label"],
+        title_spans=_spans(data["title_spans"]),
+        item_ids=tuple(data["item_ids"]),
+        list_id=data["list_id"],
+    )
+
+
+def _parse_manifest(data: dict[str, Any]) -> Manifest:
+    return Manifest(
+        **{
+            **data,
+            "sources": tuple(SourceEntry(**item) for item in data["sources"]),
+            "omissions": tuple(Omission(**item) for item in data["omissions"]),
+        }
+    )
+
+
+def _write(path: Path, data: bytes) -> str:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_generation(
+    index_dir: Path,
+    *,
+    passages: Sequence[Passage],
+    pages: Mapping[str, Sequence[Page]],
+    views: Sequence[View],
+    vectors: Matrix,
+    guide_text: str,
+    sign_texts: Mapping[str, str],
+    manifest: Manifest,
+) -> str:
+    """Write a generation beside the live one, without making it live.
+
+    :param manifest: Complete but for ``files``, which is filled in here.
+    :return: Name of the new generation.
+    """
+    root = index_dir / "generations"
+    root.mkdir(parents=True, exist_ok=True)
+    contents = {
+        _PASSAGES: _to_lines(_dump_passage(passage) for passage in passages),
+        _PAGES: _to_lines(
+            {"source": source, **dataclasses.asdict(page)} for source in pages for page in pages[source]
+        ),
+        _VIEWS: _to_lines(dataclasses.asdict(view) for view in views),
+        _VECTORS: VectorIndex.build(vectors).to_bytes(),
+        _GUIDE: guide_text.encode(),
+        _SIGNS: json.dumps(dict(sign_texts), ensure_ascii=False, indent=1).encode(),
+    }
+    digest = hashlib.sha256(b"".join(contents.values())).hexdigest()[:8]
+    name = f"{_next_number(root):06d}-{digest}"
+    staged = root / f".staged-{name}"
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir()
+    files = {file: _write(staged / file, data) for file, data in contents.items()}
+    whole = dataclasses.asdict(dataclasses.replace(manifest, files=files))
+    _write(staged / _MANIFEST, json.dumps(whole, ensure_ascii=False, indent=1).encode())
+    staged.rename(root / name)
+    return name
+
+
+def _next_number(root: Path) -> int:
+    numbers = [int(match[1]) for path in root.iterdir() if (match := re.match(r"(\d+)-", path.name))]
+    return max(numbers, default=0) + 1
+
+
+def publish(index_dir: Path, name: str) -> None:
+    """Make a generation the live one and remove those that are no longer used."""
+    pointer = index_dir / "CURRENT"
+    staged = index_dir / f".CURRENT-{os.getpid()}"
+    _write(staged, name.encode())
+    staged.replace(pointer)
+    root = index_dir / "generations"
+    others = sorted((path for path in root.iterdir() if path.name != name), key=lambda path: path.name)
+    finished = [path for path in others if not path.name.startswith(".")]
+    for path in [p for p in others if p.name.startswith(".")] + finished[: 1 - KEPT_GENERATIONS or None]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def hold_lock(index_dir: Path) -> FileLock:
+    """Give the lock of an index folder, to be used in a ``with`` statement.
+
+    :raises IndexLockedError: If another ingest holds it for longer than half a minute.
+    """
+    index_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(index_dir / "lock")
+    try:
+        lock.acquire(timeout=LOCK_WAIT_S)
+    except Timeout as exc:
+        raise IndexLockedError(
+            f"Another ingest is writing to {index_dir}; wait until it has ended and run this again."
+        ) from exc
+    return lock
+
+
+# --- reading ---------------------------------------------------------------------------------------
+
+
+def live_name(index_dir: Path) -> str:
+    """Read the name of the live generation.
+
+    :raises IndexMissingError: If there is none.
+    """
+    try:
+        return (index_dir / "CURRENT").read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise IndexMissingError(f"There is no index in {index_dir}; {_REINGEST} --index {index_dir}") from exc
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError as exc:
+        raise IndexDamagedError(f"The index lacks {folder / name}; {_REINGEST} --rebuild") from exc
+
+
+def read_manifest(index_dir: Path, name: str) -> Manifest:
+    """Read the manifest of a generation.
+
+    :raises IndexDamagedError: If it is gone or not readable.
+    :raises IndexMismatchError: If its format is not the one that this version writes.
+    """
+    folder = index_dir / "generations" / name
+    raw = _read(folder, _MANIFEST)
+    try:
+        data = json.loads(raw)
+        version = data["format_version"]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise IndexDamagedError(f"{folder / _MANIFEST} is not readable; {_REINGEST} --rebuild") from exc
+    if version != FORMAT_VERSION:
+        raise IndexMismatchError(
+            f"The index in {index_dir} has format {version}, this version reads {FORMAT_VERSION}; {_REINGEST}"
+        )
+    try:
+        return _parse_manifest(data)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise IndexDamagedError(f"{folder / _MANIFEST} is not complete; {_REINGEST} --rebuild") from exc
+
+
+def check_encoder(manifest: Manifest, encoder: Encoder) -> None:
+    """Check that vectors of this encoder can be compared with those of the index.
+
+    :raises IndexMismatchError: If the encoder, its weights or the kinds of views differ.
+    """
+    built = (manifest.encoder_name, manifest.encoder_revision, manifest.views_version)
+    running = (encoder.name, encoder.revision, VIEWS_VERSION)
+    if built != running:
+        raise IndexMismatchError(
+            f"The index was built with encoder {built[0]} ({built[1][:8]}, views {built[2]}), this is "
+            f"{running[0]} ({running[1][:8]}, views {running[2]}); {_REINGEST}"
+        )
+
+
+def load_generation(index_dir: Path, name: str) -> Generation:
+    """Read a generation and check each of its files against the manifest.
+
+    :raises IndexDamagedError: If a file is gone or is not what the manifest says.
+    :raises IndexMismatchError: If its format is not the one that this version writes.
+    """
+    folder = index_dir / "generations" / name
+    manifest = read_manifest(index_dir, name)
+    raw = {file: _read(folder, file) for file in _FILES}
+    for file, data in raw.items():
+        if hashlib.sha256(data).hexdigest() != manifest.files.get(file):
+            raise IndexDamagedError(f"{folder / file} is damaged; {_REINGEST} --rebuild")
+    pages: dict[str, list[Page]] = {entry.source: [] for entry in manifest.sources}
+    for item in _from_lines(raw[_PAGES]):
+        pages[item["source"]].append(Page(item["index"], item["label"], item["text"]))
+    views = _from_lines(raw[_VIEWS])
+    return Generation(
+        name=name,
+        manifest=manifest,
+        guide=parse_config(raw[_GUIDE].decode()),
+        signs=parse_signs(json.loads(raw[_SIGNS])),
+        passages=tuple(_load_passage(item) for item in _from_lines(raw[_PASSAGES])),
+        pages={source: tuple(items) for source, items in pages.items()},
+        views=tuple(View(v["row"], ViewKind(v["kind"]), v["text"], v["segment"]) for v in views),
+        vectors=VectorIndex.from_bytes(raw[_VECTORS]),
+    )
+
+
+def load_live(index_dir: Path) -> Generation:
+    """Read the live generation.
+
+    :raises IndexMissingError: If there is no index.
+    :raises IndexDamagedError: If a file is gone or is not what the manifest says.
+    :raises IndexMismatchError: If its format is not the one that this version writes.
+    """
+    name = live_name(index_dir)
+    try:
+        return load_generation(index_dir, name)
+    except IndexDamagedError:
+        newer = live_name(index_dir)
+        if newer == name:
+            raise
+        return load_generation(index_dir, newer)  # it was replaced and removed while we read it
