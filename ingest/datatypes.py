@@ -25,6 +25,7 @@ __all__ = [
     "Segment",
     "SegmentRole",
     "Span",
+    "TracedText",
 ]
 
 Matrix: TypeAlias = npt.NDArray[np.float32]  # (rows, dimension), each row of length 1
@@ -69,6 +70,36 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class TracedText:
+    """Normalised text of which every character knows the raw characters it came from.
+
+    :param sources: The stretches that were joined, in order, one separating character between two.
+    :param starts: For each character of ``text``, where it begins in the joined raw text.
+    :param ends: For each character of ``text``, where it ends in the joined raw text.
+    """
+
+    text: str
+    sources: tuple[Span, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    def find_spans(self, start: int, end: int) -> tuple[Span, ...]:
+        """Say where ``text[start:end]`` stands in the pages, in order."""
+        if start >= end:
+            return ()
+        first, last = self.starts[start], max(self.ends[start:end])
+        found: list[Span] = []
+        base = 0
+        for source in self.sources:
+            length = source.end - source.start
+            low, high = max(first, base), min(last, base + length)
+            if low < high:
+                found.append(Span(source.page_index, source.start + low - base, source.start + high - base))
+            base += length + 1
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One printed line with its typography, where the format has any.
 
@@ -103,6 +134,7 @@ class Document:
     :param sha256: Checksum of the file's bytes, in hex.
     :param lines: All lines of all pages in reading order, blank ones left out.
     :param has_typography: True where sizes, weights and positions of the lines mean something.
+    :param has_markup: True where the page text is Markdown.
     :param warnings: What deserves the operator's look (suspicious text), one sentence each.
     """
 
@@ -112,6 +144,7 @@ class Document:
     lines: tuple[Line, ...]
     has_typography: bool
     title: str = ""
+    has_markup: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -129,11 +162,14 @@ class BlockKind(StrEnum):
 class Block:
     """A heading, paragraph, list item, question or answer, mended and normalised.
 
+    A heading without text closes the section before it: what follows stands under no heading.
+
     :param text: Normalised text; for a list item without its bullet and without its term.
     :param spans: Where ``text`` stands, in order; one span a page.
     :param level: Depth of a heading (1 = section of the document), nesting of a list item (1 = outermost).
     :param term: The run-in title of "Term: text" items ("Bird-Dog"), without the colon.
     :param term_span: Where the term stands.
+    :param is_numbered: True for an entry of a numbered list: a step.
     """
 
     kind: BlockKind
@@ -142,6 +178,7 @@ class Block:
     level: int = 0
     term: str = ""
     term_span: Span | None = None
+    is_numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

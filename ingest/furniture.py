@@ -1,0 +1,322 @@
+"""What is printed on the pages and is not the guide: running lines, contents, repeated titles, adverts.
+
+Takes rows, gives the rows that stay, the headings that the contents list names, and a report of every
+row left out. In doubt a row stays.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ingest.datatypes import Document, Omission
+from ingest.layout import Gap, Row, row_key, title_key
+
+__all__ = ["CONTENTS_TITLE", "Furniture", "find_furniture", "is_blurb", "strip_leader"]
+
+MIN_RUNNING_PAGES = 3  # a line must come back on so many pages (on both of a document of two)
+MIN_RUNNING_SHARE = 0.5  # and on this share of the pages with text
+MAX_RUNNING_ROWS = 3  # rows looked at from either edge of a page
+MAX_HEADING_ROWS = 3
+MAX_COVER_WORDS = 90
+MIN_BLURB_SIGNS = 2  # different signs of an advert that must come together
+
+CONTENTS_TITLE = re.compile(
+    r"^(?:table of contents|contents|in this (?:guide|booklet|leaflet)|overview)[:.]?$", re.IGNORECASE
+)
+TRAILING_TITLE = re.compile(
+    r"^(?:references|bibliography|sources|further reading|about the authors?|also by .*|advertisements?|index)$",
+    re.IGNORECASE,
+)
+QUESTION_MARK = re.compile(r"^(?:q|question)\s*\d*\s*[:.)]\s", re.IGNORECASE)
+_PAGE_NUMBER = re.compile(
+    r"^[\W_]*(?:page|p\.|seite)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|von)\s*\d{1,4})?[\W_]*$",
+    re.IGNORECASE,
+)
+_LEADER = re.compile(
+    r"(?:\s*[.\u2026_\u00b7]){2,}\s*(?:\d{1,4}|[ivxlc]{1,7})?\s*$|\s+(?:\d{1,4}|[ivxlc]{1,7})\s*$",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_EDITION = re.compile(
+    r"\b(?:edition|e-?book|isbn|paperback|hardcover|publish(?:er|ed by)|bestsell\w+|textbook)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Furniture:
+    """What ``find_furniture`` found.
+
+    :param kept: The rows of the guide itself.
+    :param headings: For the row that begins a heading named by the contents list: how many rows it has.
+    :param omissions: The rows left out, joined by page and reason.
+    """
+
+    kept: tuple[Row, ...]
+    headings: dict[Row, int]
+    omissions: tuple[Omission, ...]
+
+
+def find_furniture(document: Document, rows: Sequence[Row]) -> Furniture:
+    """Sort the rows of a document into the guide and the rest.
+
+    :param document: Where the rows come from.
+    :param rows: All rows in reading order.
+    :return: What stays, what the contents list names, what is left out.
+    """
+    left_out: dict[Row, str] = dict.fromkeys(
+        _find_running_rows(document, rows), "running header, footer or page number"
+    )
+    rest = [row for row in rows if row not in left_out]
+    contents, headings = _find_contents(rest)
+    left_out.update(dict.fromkeys(contents, "contents list"))
+    rest = [row for row in rest if row not in left_out]
+    left_out.update(dict.fromkeys(_find_trailing_rows(document, rest, headings), "not part of the guide"))
+    rest = [row for row in rest if row not in left_out]
+    for row, reason in _find_title_rows(document, rest, headings):
+        left_out[row] = reason
+    kept = tuple(row for row in rows if row not in left_out)
+    return Furniture(kept, headings, _report(document, rows, left_out))
+
+
+def _report(document: Document, rows: Sequence[Row], left_out: dict[Row, str]) -> tuple[Omission, ...]:
+    omissions: list[Omission] = []
+    for row in rows:
+        reason = left_out.get(row)
+        if reason is None:
+            continue
+        last = omissions[-1] if omissions else None
+        if last and (last.page_index, last.reason) == (row.page_index, reason):
+            omissions[-1] = Omission(document.source, row.page_index, reason, f"{last.text}\n{row.text}")
+        else:
+            omissions.append(Omission(document.source, row.page_index, reason, row.text))
+    return tuple(omissions)
+
+
+# Running headers and footers
+
+
+def _find_running_rows(document: Document, rows: Sequence[Row]) -> set[Row]:
+    pages: dict[int, list[Row]] = {}
+    for row in rows:
+        pages.setdefault(row.page_index, []).append(row)
+    if len(pages) < 2:
+        return set()
+    found: set[Row] = set()
+    for from_top in (True, False):
+        for depth in range(MAX_RUNNING_ROWS):
+            edge = [_edge_row(page, depth, from_top) for page in pages.values()]
+            present = [row for row in edge if row is not None]
+            running = _find_repeated(document, present, len(pages), _next_rows(pages, depth, from_top))
+            if not running:
+                break
+            found |= running
+    return found
+
+
+def _edge_row(page: Sequence[Row], depth: int, from_top: bool) -> Row | None:
+    if depth >= len(page):
+        return None
+    return page[depth] if from_top else page[-1 - depth]
+
+
+def _next_rows(pages: dict[int, list[Row]], depth: int, from_top: bool) -> dict[Row, Row | None]:
+    """Say for each row at an edge which row lies further inside."""
+    inner: dict[Row, Row | None] = {}
+    for page in pages.values():
+        row = _edge_row(page, depth, from_top)
+        if row is not None:
+            inner[row] = _edge_row(page, depth + 1, from_top)
+    return inner
+
+
+def _find_repeated(
+    document: Document, edge: Sequence[Row], page_count: int, inner: dict[Row, Row | None]
+) -> set[Row]:
+    needed = max(min(MIN_RUNNING_PAGES, page_count), MIN_RUNNING_SHARE * page_count)
+    numbers = {row for row in edge if _PAGE_NUMBER.match(row.text)}
+    found = numbers if len(numbers) >= min(needed, 2) else set()
+    keys = Counter(_running_key(row) for row in edge)
+    # A header that names the chapter differs from page to page; its place and small type do not.
+    places = Counter(row.line.y for row in edge if document.has_typography)
+    for row in edge:
+        if (keys[_running_key(row)] >= min(needed, MIN_RUNNING_PAGES) and _running_key(row)) or (
+            places[row.line.y] >= needed and page_count > 2 and _is_small(row, inner.get(row))
+        ):
+            found = found | {row}
+    return found
+
+
+def _running_key(row: Row) -> str:
+    return re.sub(r"\d+", "#", row_key(row.text))
+
+
+def _is_small(row: Row, inner: Row | None) -> bool:
+    return inner is not None and row.line.size < 0.93 * inner.line.size
+
+
+# Contents lists
+
+
+def strip_leader(text: str) -> str:
+    """Take the dots and the page number off an entry of a contents list."""
+    return _LEADER.sub("", text).strip()
+
+
+def _find_contents(rows: Sequence[Row]) -> tuple[set[Row], dict[Row, int]]:
+    """Find the contents list and the headings it names.
+
+    An entry is a line, or two lines, that stands again further down as a heading does: alone between
+    spaces, perhaps broken over lines or over a page.
+    """
+    for start, row in enumerate(rows):
+        if not CONTENTS_TITLE.match(row.text):
+            continue
+        end, keys = _read_entries(rows, start + 1)
+        if len(keys) >= 2:
+            return set(rows[start:end]), _locate_headings(rows[end:], keys)
+    return set(), {}
+
+
+def _read_entries(rows: Sequence[Row], start: int) -> tuple[int, list[str]]:
+    later = _later_keys(rows, start)
+    keys: list[str] = []
+    position = end = start
+    while position < len(rows):
+        taken, key = _match_entry(rows, position, later, keys)
+        if taken == 0:
+            break
+        if key:
+            keys.append(key)
+        position += taken
+        end = position
+    return end, keys
+
+
+def _match_entry(
+    rows: Sequence[Row], position: int, later: dict[str, int], seen: Sequence[str]
+) -> tuple[int, str]:
+    """Say how many rows the entry at a position takes (0: it is none) and which heading it names."""
+    text = ""
+    for taken in (1, 2, 3):
+        if position + taken > len(rows):
+            break
+        text = f"{text} {rows[position + taken - 1].text}".strip()
+        for candidate in (strip_leader(text), text):
+            key = title_key(candidate)
+            if key and key not in seen and later.get(key, -1) >= position + taken:
+                return taken, key
+    has_leader = re.search(r"(?:\s*[.\u2026_]){3,}\s*\w*\s*$", rows[position].text) is not None
+    return (1, "") if has_leader or CONTENTS_TITLE.match(rows[position].text) else (0, "")
+
+
+def _later_keys(rows: Sequence[Row], start: int) -> dict[str, int]:
+    """Map the key of every line, and of two and three lines in a row, to the last place it begins at."""
+    keys: dict[str, int] = {}
+    for index in range(start, len(rows)):
+        text = ""
+        for row in rows[index : index + MAX_HEADING_ROWS]:
+            text = f"{text} {row.text}"
+            keys[title_key(text)] = index
+    return keys
+
+
+def _locate_headings(rows: Sequence[Row], keys: Sequence[str]) -> dict[Row, int]:
+    wanted = set(keys)
+    found: dict[Row, int] = {}
+    for index, row in enumerate(rows):
+        if row.gap is Gap.NONE and index and rows[index - 1] not in found:
+            continue
+        text = ""
+        for count, part in enumerate(rows[index : index + MAX_HEADING_ROWS], start=1):
+            text = f"{text} {part.text}"
+            if title_key(text) in wanted:
+                found[row] = count
+                wanted.discard(title_key(text))
+                break
+    return found
+
+
+# Trailing matter and titles
+
+
+def _find_trailing_rows(document: Document, rows: Sequence[Row], headings: dict[Row, int]) -> Sequence[Row]:
+    """Find text after the guide's end: from a repeated title, or a heading such as "References", on.
+
+    It is left out only if nothing of the guide follows (a heading that the contents list names, a
+    question) and at least two kinds of signs say that it is a list of books.
+    """
+    title = row_key(document.title)
+    last_named = max((index for index, row in enumerate(rows) if row in headings), default=-1)
+    last_asked = max((index for index, row in enumerate(rows) if QUESTION_MARK.match(row.text)), default=-1)
+    first = max(last_named, last_asked, len(rows) // 3) + 1
+    for index in range(first, len(rows)):
+        row = rows[index]
+        is_title = bool(title) and row_key(row.text) == title
+        if not (is_title or TRAILING_TITLE.match(row.text)) or row.gap is Gap.NONE:
+            continue
+        if is_blurb([follower.text for follower in rows[index + 1 :]], document.title):
+            return rows[index:]
+    return ()
+
+
+def is_blurb(lines: Sequence[str], title: str) -> bool:
+    """Tell whether lines read like a list of books or an advert and not like a guide.
+
+    Signs: years; words of the book trade; the guide's title again and again before a colon; a text
+    that begins in the middle of a sentence.
+
+    :param lines: The lines after a possible end of the guide.
+    :param title: The guide's title, perhaps empty.
+    :return: True if at least two signs are there.
+    """
+    if not lines:
+        return False
+    text = "\n".join(lines)
+    words = len(text.split())
+    key = row_key(title)
+    labelled = sum(bool(key) and row_key(line.split(":")[0]) == key for line in lines if ":" in line)
+    signs = (
+        len(_YEAR.findall(text)) >= max(2, words / 150),
+        len(_EDITION.findall(text)) >= max(2, words / 250),
+        labelled >= 2,
+        lines[0][:1].islower(),
+    )
+    return sum(signs) >= MIN_BLURB_SIGNS
+
+
+def _find_title_rows(
+    document: Document, rows: Sequence[Row], headings: dict[Row, int]
+) -> Iterable[tuple[Row, str]]:
+    """Find the title where it stands as a line, or lines, of its own, and the rest of a cover page."""
+    title = row_key(document.title)
+    for index, row in enumerate(rows):
+        text = ""
+        for part in rows[index : index + MAX_HEADING_ROWS]:
+            if part in headings or not title:
+                break
+            text += row_key(part.text)
+            if text == title and (row.gap is not Gap.NONE or index == 0):
+                yield from ((r, "title") for r in rows[index : rows.index(part) + 1])
+    if document.has_typography:
+        yield from _find_cover_rows(document, rows, headings)
+
+
+def _find_cover_rows(
+    document: Document, rows: Sequence[Row], headings: dict[Row, int]
+) -> Iterable[tuple[Row, str]]:
+    first = [row for row in rows if row.page_index == rows[0].page_index] if rows else []
+    words = sum(len(row.text.split()) for row in first)
+    biggest = max((row.line.size for row in first), default=0.0)
+    is_cover = any(row.line.size == biggest and row_key(row.text) in row_key(document.title) for row in first)
+    if (
+        not is_cover
+        or words > MAX_COVER_WORDS
+        or len(first) == len(rows)
+        or any(row in headings for row in first)
+    ):
+        return
+    for row in first:
+        if row.line.size > 1.1 * min(r.line.size for r in first) or len(row.text.split()) < 8:
+            yield row, "cover page"

@@ -1,0 +1,511 @@
+"""Blocks to passages: the units that are retrieved and quoted.
+
+Takes a document's blocks, gives passages whose segments know their places. A list stays with its lead
+sentence, an item with its steps, a question with its answer; what is too long for the encoder is cut
+at the ends of sentences. Leaves to others what is encoded and how.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ingest.clean import find_compounds, trace
+from ingest.datatypes import (
+    Block,
+    BlockKind,
+    Document,
+    Passage,
+    PassageKind,
+    Segment,
+    SegmentRole,
+    Span,
+    TracedText,
+)
+from ingest.layout import title_key
+from ingest.sentences import split_sentences
+
+__all__ = ["split_passages"]
+
+MAX_JOINED_WORDS = 120  # short paragraphs of a section may be joined up to this
+SHORT_PARAGRAPH_WORDS = 40  # and only if one of two is no longer than this
+MAX_LEAD_WORDS = 45  # a paragraph before a list is its lead as a whole up to this, or up to two sentences
+MAX_LEAD_SENTENCES = 2
+ID_LENGTH = 16  # hex digits: 64 bits, no collision in any library of guides
+
+_CLAUSE_MARKS = ("; ", ": ", ", ", " \u2013 ", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of traced text that will be a segment."""
+
+    traced: TracedText
+    start: int
+    end: int
+    role: SegmentRole
+
+    @property
+    def text(self) -> str:
+        """The stretch's text."""
+        return self.traced.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A passage without its id and links.
+
+    :param list_index: For an item: which draft is its list; -1 for none.
+    """
+
+    kind: PassageKind
+    section: tuple[str, ...]
+    title: str
+    title_spans: tuple[Span, ...]
+    pieces: tuple[_Piece, ...]
+    list_index: int = -1
+    is_linked: bool = field(default=False)
+
+
+def split_passages(
+    document: Document,
+    blocks: Sequence[Block],
+    count_tokens: Callable[[str], int],
+    max_tokens: int,
+) -> tuple[Passage, ...]:
+    """Make the passages of a document.
+
+    :param document: Where the blocks come from.
+    :param blocks: What ``find_blocks`` gave.
+    :param count_tokens: Counts the word pieces of a text.
+    :param max_tokens: Most word pieces of section headings, title and text of a passage together.
+    :return: The passages in reading order.
+    """
+    drafts = _Builder(document, blocks).build()
+    parts: list[_Draft] = []
+    first_part: list[int] = []
+    entry_part: dict[tuple[int, str], int] = {}
+    for index, draft in enumerate(drafts):
+        first_part.append(len(parts))
+        for part in _fit(draft, count_tokens, max_tokens):
+            for piece in part.pieces:
+                if draft.kind is PassageKind.LIST and piece.role is not SegmentRole.LEAD:
+                    entry_part.setdefault((index, title_key(piece.text)), len(parts))
+            parts.append(part)
+    linked = [_relink(part, first_part, entry_part) for part in parts]
+    return _finish(document, linked)
+
+
+def _relink(part: _Draft, first_part: Sequence[int], entry_part: dict[tuple[int, str], int]) -> _Draft:
+    """Point an item at the part of its list that names it."""
+    if part.list_index < 0:
+        return part
+    fallback = first_part[part.list_index]
+    return replace(part, list_index=entry_part.get((part.list_index, title_key(part.title)), fallback))
+
+
+def _finish(document: Document, drafts: Sequence[_Draft]) -> tuple[Passage, ...]:
+    seen: Counter[str] = Counter()
+    ids: list[str] = []
+    for draft in drafts:
+        text = "\n".join(piece.text for piece in draft.pieces)
+        content = "\x00".join([document.source, draft.kind, *draft.section, "\x01", draft.title, text])
+        ids.append(hashlib.sha256(f"{content}\x00{seen[content]}".encode()).hexdigest()[:ID_LENGTH])
+        seen[content] += 1
+    items: dict[int, list[str]] = {}
+    for index, draft in enumerate(drafts):
+        if draft.list_index >= 0:
+            items.setdefault(draft.list_index, []).append(ids[index])
+    return tuple(
+        _make_passage(document, draft, ids, index, tuple(items.get(index, ())))
+        for index, draft in enumerate(drafts)
+    )
+
+
+def _make_passage(
+    document: Document, draft: _Draft, ids: Sequence[str], index: int, item_ids: tuple[str, ...]
+) -> Passage:
+    segments = tuple(
+        Segment(piece.text, piece.role, piece.traced.find_spans(piece.start, piece.end))
+        for piece in draft.pieces
+    )
+    page_index = (*draft.title_spans, *segments[0].spans)[0].page_index
+    return Passage(
+        id=ids[index],
+        source=document.source,
+        kind=draft.kind,
+        section=draft.section,
+        title=draft.title,
+        segments=segments,
+        page_index=page_index,
+        page_label=document.pages[page_index].label,
+        title_spans=draft.title_spans,
+        item_ids=item_ids,
+        list_id=ids[draft.list_index] if draft.list_index >= 0 else "",
+    )
+
+
+# Blocks to drafts
+
+
+class _Builder:
+    """Walks over the blocks of one document and drafts its passages."""
+
+    def __init__(self, document: Document, blocks: Sequence[Block]) -> None:
+        self._document = document
+        self._blocks = blocks
+        self._compounds = find_compounds("\n".join(page.text for page in document.pages))
+        self._drafts: list[_Draft] = []
+        self._path: list[Block] = []
+        self._list_of: dict[int, int] = {}  # block that is an item: its list among the drafts
+        self._item_heads: set[int] = set()  # headings that are titles of items
+
+    def build(self) -> list[_Draft]:
+        """Draft all passages in reading order."""
+        index = 0
+        while index < len(self._blocks):
+            index = self._read(index)
+        return _join_short_paragraphs(self._drafts)
+
+    @property
+    def _section(self) -> tuple[str, ...]:
+        return tuple(block.text for block in self._path)
+
+    def _read(self, index: int) -> int:
+        """Draft what begins at a block; give the index of the block after it."""
+        block = self._blocks[index]
+        if block.kind is BlockKind.HEADING:
+            return self._read_heading(index)
+        if block.kind is BlockKind.QUESTION:
+            return self._read_question(index)
+        if block.kind is BlockKind.LIST_ITEM:
+            return self._read_list(index, ())
+        if self._introduces(index):
+            return self._read_introduced(index)
+        self._add(PassageKind.PROSE, self._sentences(block))
+        return index + 1
+
+    def _add(
+        self,
+        kind: PassageKind,
+        pieces: Sequence[_Piece],
+        title: str = "",
+        title_spans: tuple[Span, ...] = (),
+        list_index: int = -1,
+    ) -> None:
+        if pieces:
+            self._drafts.append(_Draft(kind, self._section, title, title_spans, tuple(pieces), list_index))
+
+    # headings and questions
+
+    def _read_heading(self, index: int) -> int:
+        block = self._blocks[index]
+        end = self._end_of_body(index)
+        body = self._blocks[index + 1 : end]
+        while self._path and self._path[-1].level >= block.level:
+            self._path.pop()
+        is_item = index in self._list_of or (
+            block.level > 1 and bool(body) and _is_stepped(body) and self._heads_nothing(index, end)
+        )
+        if is_item and body:
+            pieces = self._body_pieces(body)
+            self._add(PassageKind.ITEM, pieces, block.text, block.spans, self._list_of.get(index, -1))
+            return end
+        if block.text:
+            self._path.append(block)
+        return index + 1
+
+    def _heads_nothing(self, index: int, end: int) -> bool:
+        after = self._blocks[end] if end < len(self._blocks) else None
+        return (
+            after is None or after.kind is not BlockKind.HEADING or after.level <= self._blocks[index].level
+        )
+
+    def _end_of_body(self, index: int) -> int:
+        end = index + 1
+        while end < len(self._blocks) and self._blocks[end].kind not in (
+            BlockKind.HEADING,
+            BlockKind.QUESTION,
+        ):
+            end += 1
+        return end
+
+    def _read_question(self, index: int) -> int:
+        block = self._blocks[index]
+        end = index + 1
+        while end < len(self._blocks) and self._blocks[end].kind in (BlockKind.ANSWER, BlockKind.LIST_ITEM):
+            end += 1
+        pieces = self._body_pieces(self._blocks[index + 1 : end])
+        if pieces:
+            self._add(PassageKind.FAQ, pieces, block.text, block.spans)
+        else:
+            self._add(PassageKind.PROSE, self._sentences(block))
+        return end
+
+    # lists
+
+    def _introduces(self, index: int) -> bool:
+        """Tell whether a paragraph introduces the list, or the headings of items, after it."""
+        block = self._blocks[index]
+        after = self._blocks[index + 1] if index + 1 < len(self._blocks) else None
+        if after is None:
+            return False
+        ends_open = block.text.endswith(":")
+        if after.kind is BlockKind.LIST_ITEM:
+            is_short = len(block.text.split()) <= MAX_LEAD_WORDS
+            return ends_open or (is_short and len(split_sentences(block.text)) <= MAX_LEAD_SENTENCES)
+        return ends_open and after.kind is BlockKind.HEADING and after.level > self._level
+
+    @property
+    def _level(self) -> int:
+        return self._path[-1].level if self._path else 0
+
+    def _read_introduced(self, index: int) -> int:
+        pieces = self._sentences(self._blocks[index])
+        words = len(self._blocks[index].text.split())
+        if len(pieces) > MAX_LEAD_SENTENCES and words > MAX_LEAD_WORDS:
+            self._add(PassageKind.PROSE, pieces[:-1])
+            pieces = pieces[-1:]
+        lead = tuple(replace(piece, role=SegmentRole.LEAD) for piece in pieces)
+        if self._blocks[index + 1].kind is BlockKind.LIST_ITEM:
+            return self._read_list(index + 1, lead)
+        heads = self._heads_below(index + 1)
+        entries = [self._whole(self._blocks[head].spans, SegmentRole.ITEM) for head in heads]
+        self._list_of.update(dict.fromkeys(heads, len(self._drafts)))
+        self._add(PassageKind.LIST, [*lead, *entries])
+        return index + 1
+
+    def _heads_below(self, start: int) -> list[int]:
+        """Find the headings of one level below the present section, from a block on."""
+        heads: list[int] = []
+        level = 0
+        for index in range(start, len(self._blocks)):
+            block = self._blocks[index]
+            if block.kind is BlockKind.QUESTION or (
+                block.kind is BlockKind.HEADING and block.level <= self._level
+            ):
+                break
+            if block.kind is BlockKind.HEADING and level in (0, block.level):
+                level = block.level
+                heads.append(index)
+        return heads
+
+    def _read_list(self, start: int, lead: tuple[_Piece, ...]) -> int:
+        end = self._end_of_run(start)
+        entries = self._split_entries(start, end)
+        if start in self._list_of:
+            self._add_items(entries)
+            return end
+        pieces: list[_Piece] = []
+        for first, _ in entries:
+            pieces += self._name_entry(first)
+        if len(entries) == 1 and not lead:
+            self._add_lone_entry(*entries[0])
+            return end
+        list_index = len(self._drafts)
+        titled = [first for first, _ in entries if self._blocks[first].term]
+        if titled:
+            self._list_of.update(dict.fromkeys(titled, list_index))
+        else:
+            self._link_items(end, [title_key(self._blocks[first].text) for first, _ in entries], list_index)
+            pieces = [piece for span in entries for piece in self._entry_pieces(*span)]
+        self._add(PassageKind.LIST, [*lead, *pieces])
+        self._add_items([entry for entry in entries if entry[0] in titled])
+        return end
+
+    def _end_of_run(self, start: int) -> int:
+        """Find the end of a list: before a block of another kind, or where its named entries begin."""
+        end = start
+        has_terms = bool(self._blocks[start].term)
+        while end < len(self._blocks) and self._blocks[end].kind is BlockKind.LIST_ITEM:
+            block = self._blocks[end]
+            if end > start and not has_terms and block.term and block.level == 1:
+                names = {title_key(b.text) for b in self._blocks[start:end]}
+                if title_key(block.term) in names:
+                    break
+            end += 1
+        return end
+
+    def _split_entries(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Cut a run of list items into entries: an outer item with the inner ones, a term with its steps."""
+        starts: list[int] = []
+        for index in range(start, end):
+            block = self._blocks[index]
+            owner = self._blocks[starts[-1]] if starts else None
+            is_inner = owner is not None and block.level > owner.level
+            is_step = (
+                owner is not None and bool(owner.term) and not block.term and _expects_steps(owner, block)
+            )
+            if not (is_inner or is_step):
+                starts.append(index)
+        return list(zip(starts, [*starts[1:], end], strict=True))
+
+    def _name_entry(self, index: int) -> list[_Piece]:
+        block = self._blocks[index]
+        if block.term and block.term_span:
+            piece = self._whole((block.term_span,), SegmentRole.ITEM)
+            return [replace(piece, end=piece.start + len(block.term))] if piece.text else []
+        return self._entry_pieces(index, index + 1)
+
+    def _entry_pieces(self, first: int, end: int) -> list[_Piece]:
+        pieces: list[_Piece] = []
+        for block in self._blocks[first:end]:
+            role = SegmentRole.STEP if block.is_numbered else SegmentRole.ITEM
+            piece = self._whole(_with_term(block), role)
+            if piece.text:
+                pieces.append(piece)
+        return pieces
+
+    def _link_items(self, start: int, names: Sequence[str], list_index: int) -> None:
+        """Link a list of names to the titled entries after it, if every name is the title of one."""
+        found: dict[str, int] = {}
+        for index in range(start, len(self._blocks)):
+            block = self._blocks[index]
+            if block.kind is BlockKind.QUESTION or (
+                block.kind is BlockKind.HEADING and block.level <= self._level
+            ):
+                break
+            title = block.text if block.kind is BlockKind.HEADING else block.term
+            if title and title_key(title) in names:
+                found.setdefault(title_key(title), index)
+        if len(names) > 1 and all(name in found for name in names):
+            self._list_of.update(dict.fromkeys(found.values(), list_index))
+
+    def _add_items(self, entries: Sequence[tuple[int, int]]) -> None:
+        for first, end in entries:
+            block = self._blocks[first]
+            if not block.term or block.term_span is None:
+                self._add_lone_entry(first, end)
+                continue
+            pieces = [*self._sentences(block), *self._body_pieces(self._blocks[first + 1 : end])]
+            self._add(PassageKind.ITEM, pieces, block.term, (block.term_span,), self._list_of.get(first, -1))
+
+    def _add_lone_entry(self, first: int, end: int) -> None:
+        block = self._blocks[first]
+        if block.term and block.term_span:
+            pieces = [*self._sentences(block), *self._body_pieces(self._blocks[first + 1 : end])]
+            self._add(PassageKind.ITEM, pieces, block.term, (block.term_span,), self._list_of.get(first, -1))
+        else:
+            self._add(PassageKind.PROSE, self._body_pieces(self._blocks[first:end]))
+
+    # pieces
+
+    def _body_pieces(self, body: Sequence[Block]) -> list[_Piece]:
+        """Cut the blocks of an answer or an item into sentences, entries and steps."""
+        pieces: list[_Piece] = []
+        for block in body:
+            if block.kind is BlockKind.LIST_ITEM:
+                role = SegmentRole.STEP if block.is_numbered else SegmentRole.ITEM
+                pieces.append(self._whole(_with_term(block), role))
+            else:
+                pieces += self._sentences(block)
+        return [piece for piece in pieces if piece.text]
+
+    def _trace(self, spans: Sequence[Span]) -> TracedText:
+        return trace(self._document.pages, spans, self._compounds, has_markup=self._document.has_markup)
+
+    def _whole(self, spans: Sequence[Span], role: SegmentRole) -> _Piece:
+        traced = self._trace(spans)
+        return _Piece(traced, 0, len(traced.text), role)
+
+    def _sentences(self, block: Block) -> list[_Piece]:
+        traced = self._trace(block.spans)
+        return [
+            _Piece(traced, start, end, SegmentRole.SENTENCE) for start, end in split_sentences(traced.text)
+        ]
+
+
+def _with_term(block: Block) -> tuple[Span, ...]:
+    """Say where an entry stands together with its run-in title."""
+    if block.term_span is None:
+        return block.spans
+    if block.spans and block.spans[0].page_index == block.term_span.page_index:
+        first = Span(block.term_span.page_index, block.term_span.start, block.spans[0].end)
+        return (first, *block.spans[1:])
+    return (block.term_span, *block.spans)
+
+
+def _expects_steps(owner: Block, block: Block) -> bool:
+    return block.is_numbered and not owner.is_numbered and (not owner.text or owner.text.endswith(":"))
+
+
+def _is_stepped(body: Sequence[Block]) -> bool:
+    return any(block.is_numbered for block in body) and all(
+        block.is_numbered or block.kind in (BlockKind.PARAGRAPH, BlockKind.ANSWER) for block in body
+    )
+
+
+def _join_short_paragraphs(drafts: Sequence[_Draft]) -> list[_Draft]:
+    """Join neighbouring paragraphs of a section of which one is short; keep the links to lists right."""
+    joined: list[_Draft] = []
+    moved: list[int] = []
+    for draft in drafts:
+        last = joined[-1] if joined else None
+        if last is not None and _may_join(last, draft):
+            joined[-1] = replace(last, pieces=(*last.pieces, *draft.pieces))
+        else:
+            joined.append(draft)
+        moved.append(len(joined) - 1)
+    return [replace(d, list_index=moved[d.list_index]) if d.list_index >= 0 else d for d in joined]
+
+
+def _may_join(first: _Draft, second: _Draft) -> bool:
+    if not first.kind is second.kind is PassageKind.PROSE or first.section != second.section:
+        return False
+    words = [sum(len(piece.text.split()) for piece in draft.pieces) for draft in (first, second)]
+    return min(words) <= SHORT_PARAGRAPH_WORDS and sum(words) <= MAX_JOINED_WORDS
+
+
+# Size
+
+
+def _fit(draft: _Draft, count_tokens: Callable[[str], int], max_tokens: int) -> Iterator[_Draft]:
+    """Cut a draft into parts that the encoder can read whole; a list's lead comes back in every part."""
+
+    def fits(pieces: Sequence[_Piece]) -> bool:
+        return count_tokens(_encoded_text(draft, pieces)) <= max_tokens
+
+    if fits(draft.pieces):
+        yield draft
+        return
+    lead = tuple(piece for piece in draft.pieces if piece.role is SegmentRole.LEAD)
+    if not fits(lead) or (lead and len(lead) == len(draft.pieces)):
+        lead = ()
+    rest = [piece for piece in draft.pieces if piece not in lead]
+    part: list[_Piece] = []
+    for piece in (half for whole in rest for half in _halve(whole, lambda p: fits([*lead, p]))):
+        if part and not fits([*lead, *part, piece]):
+            yield replace(draft, pieces=(*lead, *part))
+            part = []
+        part.append(piece)
+    if part:
+        yield replace(draft, pieces=(*lead, *part))
+
+
+def _encoded_text(draft: _Draft, pieces: Sequence[_Piece]) -> str:
+    return "\n".join([*draft.section, draft.title, *(piece.text for piece in pieces)])
+
+
+def _halve(piece: _Piece, fits: Callable[[_Piece], bool]) -> Iterator[_Piece]:
+    """Cut a piece that is too long near its middle, at a clause if there is one, until all parts fit."""
+    cut = _find_cut(piece.text)
+    if cut is None or fits(piece):
+        yield piece
+        return
+    end, start = cut
+    yield from _halve(replace(piece, end=piece.start + end), fits)
+    yield from _halve(replace(piece, start=piece.start + start), fits)
+
+
+def _find_cut(text: str) -> tuple[int, int] | None:
+    """Say where the first half ends and the second begins; None if there is nothing to cut."""
+    middle = len(text) // 2
+    for mark in _CLAUSE_MARKS:
+        places = [at for at in range(1, len(text) - len(mark)) if text.startswith(mark, at)]
+        near = [at for at in places if 0.2 * len(text) < at < 0.8 * len(text)] or (
+            places if mark == " " else []
+        )
+        if near:
+            best = min(near, key=lambda at: abs(at - middle))
+            return best + len(mark.rstrip()), best + len(mark)
+    return None

@@ -1,0 +1,398 @@
+"""Files to documents: pages of text with their labels, and lines with their typography.
+
+Takes a path, gives a :class:`Document`. The only module that knows PDF. Leaves to others what the
+lines are (headings, list items) and the mending of words: page text is what the file says.
+"""
+
+import contextlib
+import hashlib
+import logging
+import re
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pypdf import PageObject, PdfReader
+from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
+
+from ingest.datatypes import Document, Line, Page, Span
+from ingest.errors import DocumentError
+
+__all__ = ["SUPPORTED_SUFFIXES", "read_document"]
+
+MARKDOWN_SUFFIXES = frozenset({".md", ".markdown"})
+TEXT_SUFFIXES = frozenset({".txt", ".text"})
+SUPPORTED_SUFFIXES: frozenset[str] = frozenset({".pdf"}) | TEXT_SUFFIXES | MARKDOWN_SUFFIXES
+
+PAGE_BREAK_BLANKS = 3  # blank lines that may stand for a page break in text taken from a paged file
+MAX_TITLE_WORDS = 14
+MAX_RUBBISH_SHARE = 0.02  # of characters that no text holds: more of them is not text
+SUSPICIOUS_SHARE = 0.05  # of letters that a PDF's fonts could not name: worth a warning
+BOLD_WEIGHT = 600  # /FontWeight from which a font counts as bold
+FORCE_BOLD_FLAG = 1 << 18  # PDF 32000-1, table 123
+
+_RUBBISH = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ufffd]")
+_BLANK_RUN = re.compile(rf"\n(?:[^\S\n]*\n){{{PAGE_BREAK_BLANKS},}}")
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_BOLD_NAME = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
+_FILE_TITLE = re.compile(
+    r"^(?:untitled|microsoft word\b.*|.*\.(?:docx?|pdf|txt|md|odt|indd|tex))$", re.IGNORECASE
+)
+
+# What pypdf lets through from a broken file: its own errors and Python's, as it says in pypdf.errors.
+_PDF_FAILURES = (
+    PyPdfError,
+    DependencyError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+logging.getLogger("pypdf").addHandler(logging.NullHandler())
+
+
+def read_document(path: Path, source: str) -> Document:
+    """Read one file.
+
+    :param path: The file.
+    :param source: How the document is to be named: its path inside the ingested folder.
+    :return: Its pages and lines; an empty page has empty text and is named in ``warnings``.
+    :raises DocumentError: If the file cannot be read, is locked or broken, or holds no text.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUPPORTED_SUFFIXES:
+        known = ", ".join(sorted(SUPPORTED_SUFFIXES))
+        raise DocumentError(f"{source} is not of a kind that can be read: give one of {known}.")
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise DocumentError(f"{source} cannot be opened ({exc.strerror}): check that it is there.") from exc
+    if not data.strip():
+        raise DocumentError(f"{source} is an empty file: put the guide's text in it or take it away.")
+    checksum = hashlib.sha256(data).hexdigest()
+    if suffix == ".pdf":
+        return _read_pdf(data, source, checksum)
+    text = _decode(data, source)
+    if suffix in MARKDOWN_SUFFIXES:
+        return _read_markdown(text, source, checksum)
+    return _read_text(text, source, checksum)
+
+
+# Text and Markdown
+
+
+def _decode(data: bytes, source: str) -> str:
+    text = _decode_bytes(data)
+    rubbish = len(_RUBBISH.findall(text))
+    if "\x00" in text or rubbish > MAX_RUBBISH_SHARE * len(text):
+        raise DocumentError(f"{source} is not a text file: save it as plain text in UTF-8, or give the PDF.")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if not re.search(r"\w", text):
+        raise DocumentError(f"{source} holds no text: put the guide's text in it or take it away.")
+    return text
+
+
+def _decode_bytes(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return data.decode("cp1252")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _read_markdown(text: str, source: str, checksum: str) -> Document:
+    front = _FRONT_MATTER.match(text)
+    title = ""
+    if front and (stated := re.search(r"^title:[ \t]*(.+)$", front.group(1), re.MULTILINE)):
+        title = stated.group(1).strip().strip("\"'").strip()
+    title = title or _markdown_title(text[front.end() :] if front else text)
+    page = Page(0, "1", text)
+    return Document(source, checksum, (page,), tuple(_find_lines(page)), False, title, has_markup=True)
+
+
+def _markdown_title(text: str) -> str:
+    """Take the first heading of the first level, if no other of that level stands in the text."""
+    unfenced = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
+    heads = re.findall(r"^#[ \t]+(.+?)[ \t#]*$|^([^\n]*\w[^\n]*)\n=+[ \t]*$", unfenced, re.MULTILINE)
+    return (heads[0][0] or heads[0][1]).strip() if len(heads) == 1 else ""
+
+
+def _read_text(text: str, source: str, checksum: str) -> Document:
+    texts = text.split("\f") if "\f" in text else _split_at_blank_runs(text)
+    if "\f" in text and not texts[-1].strip():
+        texts.pop()
+    pages = tuple(Page(index, str(index + 1), page_text) for index, page_text in enumerate(texts))
+    lines = tuple(line for page in pages for line in _find_lines(page))
+    warnings = tuple(_warn_of_empty(pages, source))
+    return Document(source, checksum, pages, lines, False, _text_title(lines), warnings=warnings)
+
+
+def _split_at_blank_runs(text: str) -> list[str]:
+    """Split at runs of blank lines if at least one of them cuts a sentence: that a writer never does."""
+    breaks = [match for match in _BLANK_RUN.finditer(text) if text[: match.start()].strip()]
+    if not any(_cuts_sentence(text, match) for match in breaks):
+        return [text]
+    starts = [0, *(match.end() for match in breaks)]
+    ends = [*(match.start() for match in breaks), len(text)]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def _cuts_sentence(text: str, blanks: re.Match[str]) -> bool:
+    before = text[: blanks.start()].rstrip()[-1:]
+    after = text[blanks.end() :].lstrip()[:1]
+    return before not in ".!?:;\"'\u201d\u2019)" and after.islower()
+
+
+def _find_lines(page: Page) -> Iterator[Line]:
+    for match in re.finditer(r"[^\n]*\S", page.text):
+        text = match.group()
+        start = match.start() + len(text) - len(text.lstrip())
+        yield Line(text.strip(), Span(page.index, start, match.end()))
+
+
+def _text_title(lines: tuple[Line, ...]) -> str:
+    """Take the first line if it looks like a title, in its best-written form."""
+    first = lines[0].text
+    words = first.split()
+    if len(words) > MAX_TITLE_WORDS or first[-1] in ".,;:" or first.startswith(("-", "*", "Q:")):
+        return ""
+    if len(lines) > 1 and len(lines[1].text) < len(first) and not first.istitle():
+        return ""
+    same = [line.text for line in lines if line.text.casefold() == first.casefold()]
+    return max(same, key=lambda text: sum(word[0].isupper() for word in text.split()))
+
+
+def _warn_of_empty(pages: tuple[Page, ...], source: str) -> Iterator[str]:
+    empty = [page.label for page in pages if not page.text.strip()]
+    if empty:
+        noun, verb = ("page", "holds") if len(empty) == 1 else ("pages", "hold")
+        yield f"{source}: {noun} {', '.join(empty)} {verb} no text (empty or scanned)."
+
+
+# PDF
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of characters of one font, as pypdf hands it over; its text may end with a line break."""
+
+    text: str
+    size: float
+    is_bold: bool
+    x: float
+    y: float
+
+
+def _read_pdf(data: bytes, source: str, checksum: str) -> Document:
+    reader = _open_pdf(data, source)
+    pages: list[Page] = []
+    lines: list[Line] = []
+    try:
+        labels = _page_labels(reader)
+        for index, pdf_page in enumerate(reader.pages):
+            page, page_lines = _read_pdf_page(pdf_page, index, labels[index])
+            pages.append(page)
+            lines += page_lines
+    except _PDF_FAILURES as exc:
+        raise _broken(source) from exc
+    if not lines:
+        raise DocumentError(
+            f"{source} holds no text, only pictures of pages: run text recognition (OCR) on it first."
+        )
+    found = tuple(pages)
+    warnings = (*_warn_of_empty(found, source), *_warn_of_rubbish(found, source))
+    return Document(
+        source,
+        checksum,
+        found,
+        tuple(lines),
+        _has_contrast(lines),
+        _pdf_title(reader, lines),
+        warnings=warnings,
+    )
+
+
+def _broken(source: str) -> DocumentError:
+    return DocumentError(f"{source} is broken or not a PDF: export or download it again.")
+
+
+def _open_pdf(data: bytes, source: str) -> PdfReader:
+    locked = f"{source} is locked with a password: save a copy without one."
+    try:
+        reader = PdfReader(BytesIO(data))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise DocumentError(locked)
+        if len(reader.pages) == 0:
+            raise _broken(source)
+    except (FileNotDecryptedError, DependencyError) as exc:
+        raise DocumentError(locked) from exc
+    except _PDF_FAILURES as exc:
+        raise _broken(source) from exc
+    return reader
+
+
+def _page_labels(reader: PdfReader) -> list[str]:
+    count = len(reader.pages)
+    with contextlib.suppress(*_PDF_FAILURES):
+        labels = reader.page_labels
+        if len(labels) == count:
+            return [label or str(index + 1) for index, label in enumerate(labels)]
+    return [str(index + 1) for index in range(count)]
+
+
+def _read_pdf_page(pdf_page: PageObject, index: int, label: str) -> tuple[Page, list[Line]]:
+    pieces: list[_Piece] = []
+    place = _page_geometry(pdf_page)
+
+    def visit(text: str, cm: list[float], tm: list[float], font: dict[str, Any] | None, size: float) -> None:
+        if text:
+            x, y, scale = place(_multiply(tm, cm))
+            pieces.append(_Piece(text, round(size * scale, 1), _is_bold(font), x, y))
+
+    pdf_page.extract_text(visitor_text=visit)
+    rows = [row for row in _split_rows(pieces) if any(piece.text.strip() for piece in row)]
+    text = ""
+    lines: list[Line] = []
+    for row in rows:
+        line = _build_line(row, index, len(text) + bool(text))
+        text = f"{text}\n{line.text}" if text else line.text
+        lines.append(line)
+    return Page(index, label, text), lines
+
+
+def _multiply(m: list[float], n: list[float]) -> tuple[float, ...]:
+    """Multiply two matrices [a b c d e f] of PDF 32000-1, 8.3.4: first m, then n."""
+    return (
+        m[0] * n[0] + m[1] * n[2],
+        m[0] * n[1] + m[1] * n[3],
+        m[2] * n[0] + m[3] * n[2],
+        m[2] * n[1] + m[3] * n[3],
+        m[4] * n[0] + m[5] * n[2] + n[4],
+        m[4] * n[1] + m[5] * n[3] + n[5],
+    )
+
+
+def _page_geometry(pdf_page: PageObject) -> Callable[[tuple[float, ...]], tuple[float, float, float]]:
+    """Make the function from a text matrix to (x from the left, y from the top, scale of the font)."""
+    box = pdf_page.mediabox
+    left, bottom, right, top = (float(edge) for edge in (box.left, box.bottom, box.right, box.top))
+    turn = int(pdf_page.rotation or 0) % 360
+
+    def place(matrix: tuple[float, ...]) -> tuple[float, float, float]:
+        x, y = matrix[4], matrix[5]
+        scale = (matrix[2] ** 2 + matrix[3] ** 2) ** 0.5
+        turned = {0: (x - left, top - y), 90: (y - bottom, x - left), 180: (right - x, y - bottom)}
+        across, down = turned.get(turn, (top - y, right - x))
+        return round(across, 1), round(down, 1), scale
+
+    return place
+
+
+def _is_bold(font: dict[str, Any] | None) -> bool:
+    if not font:
+        return False
+    if _BOLD_NAME.search(str(font.get("/BaseFont", ""))):
+        return True
+    holder: Any = font
+    if "/DescendantFonts" in font:
+        holder = _resolve(_resolve(font["/DescendantFonts"])[0])
+    descriptor = _resolve(holder.get("/FontDescriptor"))
+    if not hasattr(descriptor, "get"):
+        return False
+    weight, flags = _resolve(descriptor.get("/FontWeight", 0)), _resolve(descriptor.get("/Flags", 0))
+    heavy = isinstance(weight, int | float) and weight >= BOLD_WEIGHT
+    return heavy or (isinstance(flags, int) and bool(flags & FORCE_BOLD_FLAG))
+
+
+def _resolve(value: Any) -> Any:
+    return value.get_object() if hasattr(value, "get_object") else value
+
+
+def _split_rows(pieces: list[_Piece]) -> Iterator[list[_Piece]]:
+    """Cut pypdf's stream of pieces at its line breaks."""
+    row: list[_Piece] = []
+    for piece in pieces:
+        parts = piece.text.split("\n")
+        for position, part in enumerate(parts):
+            if position:
+                yield row
+                row = []
+            if part:
+                row.append(_Piece(part, piece.size, piece.is_bold, piece.x, piece.y))
+    yield row
+
+
+def _build_line(row: list[_Piece], page_index: int, start: int) -> Line:
+    raw = "".join(piece.text for piece in row)
+    text = raw.strip()
+    inked = [piece for piece in row if piece.text.strip()]
+    sizes: Counter[float] = Counter()
+    for piece in inked:
+        sizes[piece.size] += len(piece.text.strip())
+    size = max(sizes, key=lambda value: (sizes[value], value))
+    span = Span(page_index, start, start + len(text))
+    bold_until = _count_leading_bold(row, len(raw) - len(raw.lstrip()))
+    return Line(text, span, size, min(p.x for p in inked), inked[0].y, min(bold_until, len(text)))
+
+
+def _count_leading_bold(row: list[_Piece], skipped: int) -> int:
+    count = 0
+    for piece in row:
+        if piece.text.strip() and not piece.is_bold:
+            break
+        count += len(piece.text)
+    raw = "".join(piece.text for piece in row)
+    return len(raw[skipped : max(count, skipped)].rstrip())
+
+
+def _has_contrast(lines: list[Line]) -> bool:
+    """Tell whether size or weight sets some lines apart from the rest."""
+    sizes = Counter(line.size for line in lines)
+    bold = sum(line.bold_until > 0 for line in lines)
+    body = sizes.most_common(1)[0][0]
+    return any(size > body * 1.08 for size in sizes) or 0 < bold < len(lines) / 2
+
+
+def _pdf_title(reader: PdfReader, lines: list[Line]) -> str:
+    """Take the title from the file's metadata, else the biggest lines of the first page."""
+    stated = ""
+    with contextlib.suppress(*_PDF_FAILURES):
+        stated = ((reader.metadata.title if reader.metadata else None) or "").strip()
+    if stated and not _FILE_TITLE.match(stated):
+        return re.sub(r"\s+", " ", stated)
+    first = [line for line in lines if line.span.page_index == lines[0].span.page_index]
+    biggest = max(line.size for line in first)
+    if len(first) > 1 and biggest <= min(line.size for line in first):
+        return _text_title(tuple(first))
+    start = next(index for index, line in enumerate(first) if line.size == biggest)
+    title: list[str] = []
+    for line in first[start:]:
+        if line.size != biggest:
+            break
+        title.append(line.text)
+    joined = " ".join(title)
+    return joined if len(joined.split()) <= MAX_TITLE_WORDS else ""
+
+
+def _warn_of_rubbish(pages: tuple[Page, ...], source: str) -> Iterator[str]:
+    for page in pages:
+        odd = len(re.findall(r"[\x00-\x08\x0e-\x1f\ufffd\ue000-\uf8ff]|\(cid:\d+\)", page.text))
+        if odd > SUSPICIOUS_SHARE * len(page.text):
+            yield f"{source}: page {page.label} has letters that its fonts do not name; check its text."
