@@ -1,0 +1,517 @@
+"""The chat page: the only module that knows Gradio, and the only home of the page's look.
+
+Takes a bot, gives a page and serves it. What an answer says, and its Markdown, is made elsewhere
+(``bot.answer``, ``bot.render``); here is decided where it stands on the page. The conversation lives
+in the person's browser only: it comes with every message and goes back with every answer, and nothing
+of it is kept or logged here.
+"""
+
+import colorsys
+import hmac
+import html
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+# Gradio reads this when it is imported, and would otherwise report each start to its makers.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import gradio as gr
+from gradio.components.chatbot import ExampleMessage
+
+from bot.datatypes import Answer, AnswerKind, Urgency, Warning  # noqa: A004
+from bot.render import to_markdown
+from ingest.errors import ConfigError, GuideError
+
+__all__ = ["BotLike", "build_page", "launch_page"]
+
+logger = logging.getLogger(__name__)
+
+DATA = Path(__file__).parent / "data"
+
+# A message is a question, not a letter; longer ones cost more than they tell.
+MAX_MESSAGE_CHARS = 4_000
+
+# The whole conversation travels with every message and has to fit the browser's 5 MB of storage.
+MAX_MESSAGES = 400
+
+# People at once; the encoder is the slow part and does not gain from more threads.
+MAX_ANSWERS_AT_ONCE = 8
+
+MAX_STARTERS = 6
+
+# Least contrast of text with its background, WCAG 2.2, success criterion 1.4.3 (level AA).
+MIN_CONTRAST = 4.5
+
+# Backgrounds of page.css on which the accent has to be readable.
+LIGHT_BACKGROUND = "#f3ede3"
+DARK_BACKGROUND = "#2b2824"
+
+WAITING = "Looking in the guide …"
+TROUBLE = "Something went wrong and your message was not answered. Please send it again."
+TOO_MANY = "This conversation has become very long. Please press “Clear chat” and start a new one."
+EMPTY_STATE = """\
+## What would you like to know?
+
+Choose a question, or write your own below. \
+What you write stays in this browser, until you clear the chat."""
+
+
+class BotLike(Protocol):
+    """What the page needs of the bot."""
+
+    @property
+    def title(self) -> str:
+        """Title of the guide."""
+
+    @property
+    def description(self) -> str:
+        """One sentence on what can be asked."""
+
+    @property
+    def disclaimer(self) -> str:
+        """Shown near the input at all times."""
+
+    @property
+    def accent(self) -> str:
+        """Colour of buttons and links, as #rrggbb."""
+
+    def starters(self) -> tuple[str, ...]:
+        """Questions that the guide answers, for the empty page."""
+
+    def reply(self, message: str, history: Sequence[Mapping[str, str]]) -> Answer:
+        """Answer a message that follows the history, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn; a user's is kept as typed, an assistant's as the Markdown that was shown."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """All that the browser keeps of a conversation.
+
+    :param warning: The warning that is shown, None where there is none.
+    :param is_held: An emergency sign has not been checked yet, and the warning has to stay.
+    :param is_earlier: The warning was given with an earlier message than the last.
+    """
+
+    messages: tuple[Message, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    warning: Warning | None = None
+    is_held: bool = False
+    is_earlier: bool = False
+
+
+def to_stored(conversation: Conversation) -> dict[str, Any]:
+    """Give the conversation as what the browser can keep."""
+    return asdict(conversation)
+
+
+def from_stored(stored: object) -> Conversation:
+    """Read what the browser kept; anything that this version did not write is an empty conversation."""
+    try:
+        return _parse_stored(stored)
+    except (KeyError, TypeError, ValueError):
+        return Conversation()
+
+
+def _parse_stored(stored: Any) -> Conversation:
+    messages = tuple(Message(_text(m["role"]), _text(m["content"])) for m in stored["messages"])
+    if any(message.role not in ("user", "assistant") for message in messages):
+        raise ValueError("A stored message is by neither the user nor the assistant.")
+    kept = stored["warning"]
+    warning = None
+    if kept is not None:
+        parts = {name: _text(kept[name]) for name in ("sign", "title", "message", "call")}
+        warning = Warning(urgency=Urgency(kept["urgency"]), **parts)
+    suggestions = tuple(_text(suggestion) for suggestion in stored["suggestions"])
+    return Conversation(
+        messages, suggestions, warning, stored["is_held"] is True, stored["is_earlier"] is True
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("A stored text is not a string.")
+    return value
+
+
+def answer_message(bot: BotLike, message: str, conversation: Conversation) -> Conversation:
+    """Let the bot answer; whatever fails becomes a plain sentence, and the conversation goes on.
+
+    :param message: As typed, not empty.
+    :return: The conversation with the message and its answer.
+    """
+    history = [{"role": earlier.role, "content": earlier.content} for earlier in conversation.messages]
+    try:
+        answer = bot.reply(message, history)
+    except GuideError as exc:
+        answer = replace(_plain_answer(bot, str(exc)), is_held=conversation.is_held)
+    except Exception as exc:  # noqa: BLE001 - the page has to stay usable whatever fails
+        # Only the kind and the place: the error's own words could hold the message.
+        place = exc.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "unknown place"
+        logger.error("A message could not be answered: %s at %s", type(exc).__name__, where)
+        answer = replace(_plain_answer(bot, TROUBLE), is_held=conversation.is_held)
+    return _with_answer(conversation, message, answer)
+
+
+def _plain_answer(bot: BotLike, sentence: str) -> Answer:
+    return Answer(kind=AnswerKind.SMALLTALK, disclaimer=bot.disclaimer, note=sentence)
+
+
+def _with_answer(conversation: Conversation, message: str, answer: Answer) -> Conversation:
+    is_earlier = answer.warning is None and answer.is_held
+    return Conversation(
+        messages=(
+            *conversation.messages,
+            Message("user", message),
+            Message("assistant", to_markdown(answer)),
+        ),
+        suggestions=answer.suggestions,
+        warning=conversation.warning if is_earlier else answer.warning,
+        is_held=answer.is_held,
+        is_earlier=is_earlier,
+    )
+
+
+def find_refusal(message: str, conversation: Conversation) -> str:
+    """Say in one sentence why a message cannot be taken, or give ""."""
+    if len(message) > MAX_MESSAGE_CHARS:
+        return (
+            f"Your message has {len(message):,} characters, and {MAX_MESSAGE_CHARS:,} is the most that can "
+            "be read at once. Please shorten it and send it again."
+        )
+    return TOO_MANY if len(conversation.messages) >= MAX_MESSAGES else ""
+
+
+def escape_markdown(text: str) -> str:
+    """Make Markdown that shows a text exactly as it was typed.
+
+    Every ASCII sign becomes a character reference, which neither Markdown nor HTML takes for markup;
+    leading blanks are kept, and cannot make a code block.
+    """
+    shown = re.sub(r"[!-/:-@\[-`{-~]", lambda sign: f"&#{ord(sign.group())};", text)
+    return re.sub(r"(?m)^[ \t]+", lambda blanks: "&nbsp;" * len(blanks.group().expandtabs(4)), shown)
+
+
+def to_chat(conversation: Conversation, waiting_for: str = "") -> list[dict[str, Any]]:
+    """Give what the chat component shows.
+
+    :param waiting_for: A message that has no answer yet, or "".
+    """
+    chat: list[dict[str, Any]] = [
+        {
+            "role": message.role,
+            "content": escape_markdown(message.content) if message.role == "user" else message.content,
+        }
+        for message in conversation.messages
+    ]
+    if waiting_for:
+        chat.append({"role": "user", "content": escape_markdown(waiting_for)})
+        chat.append({"role": "assistant", "content": f"*{WAITING}*"})
+    elif chat:
+        chat[-1]["options"] = [{"value": suggestion} for suggestion in conversation.suggestions]
+    return chat
+
+
+_TIERS = {Urgency.EMERGENCY: "Emergency", Urgency.URGENT: "Urgent", Urgency.SEE_SOMEONE: "Please read"}
+
+# An eight-sided sign, a triangle, a circle: the tiers differ in shape too, not only in colour.
+_SHAPES = {
+    Urgency.EMERGENCY: '<path d="M8 2h8l6 6v8l-6 6H8l-6-6V8z"/>',
+    Urgency.URGENT: '<path d="M12 2.5 23 21.5H1z"/>',
+    Urgency.SEE_SOMEONE: '<circle cx="12" cy="12" r="10.5"/>',
+}
+
+
+def warning_html(conversation: Conversation) -> str:
+    """Draw the warning of a conversation, or give "" where there is none.
+
+    One that was given with an earlier message stays, folded to its title and its call button.
+    """
+    warning = conversation.warning
+    if warning is None or warning.urgency is Urgency.NONE:
+        return ""
+    top, bottom = ("6.5", "13.5") if warning.urgency is not Urgency.URGENT else ("9", "15")
+    icon = (
+        f'<svg viewBox="0 0 24 24" aria-hidden="true">{_SHAPES[warning.urgency]}'
+        f'<path class="mark" d="M12 {top}V{bottom}"/>'
+        f'<circle class="dot" cx="12" cy="{float(bottom) + 3.2:g}" r="1.4"/></svg>'
+    )
+    message = "".join(
+        f"<p>{html.escape(part.strip())}</p>"
+        for part in re.split(r"\n\s*\n", warning.message)
+        if part.strip()
+    )
+    if conversation.is_earlier:
+        message = f"<details><summary>What to do</summary>{message}</details>"
+    digits = re.sub(r"[^\d+]", "", warning.call)
+    call = f'<a class="call" href="tel:{digits}">Call {html.escape(warning.call)}</a>' if digits else ""
+    return (
+        f'<section class="warning {warning.urgency.value}">{icon}'
+        f'<p class="tier">{_TIERS[warning.urgency]}</p><h2>{html.escape(warning.title)}</h2>'
+        f'{call}<div class="message">{message}</div></section>'
+    )
+
+
+def contrast(first: str, second: str) -> float:
+    """Measure the contrast of two colours, 1 to 21; WCAG 2.2, definition of contrast ratio.
+
+    :param first: As #rrggbb.
+    :param second: As #rrggbb.
+    """
+    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (channel / 255 for channel in _channels(colour))
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[start : start + 2], 16) for start in (1, 3, 5))
+
+
+def readable_shade(colour: str, background: str) -> str:
+    """Darken or lighten a colour, its hue kept, until text in it can be read on the background.
+
+    :raises ConfigError: If the colour is not written as #rrggbb.
+    """
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise ConfigError(f'The page\'s accent is "{colour}"; write it as #rrggbb, for example "#2f6f62".')
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in _channels(colour)))
+    target = 0.0 if _luminance(background) > 0.5 else 1.0
+    shade = colour.lower()
+    for step in range(51):
+        if contrast(shade, background) >= MIN_CONTRAST:
+            break
+        mixed = colorsys.hls_to_rgb(hue, lightness + (target - lightness) * step / 50, saturation)
+        shade = "#{:02x}{:02x}{:02x}".format(*(round(part * 255) for part in mixed))
+    return shade
+
+
+def heading_html(bot: BotLike) -> str:
+    """Draw the head of the page, with the accent in two shades for page.css.
+
+    :raises ConfigError: If the bot's accent is not written as #rrggbb.
+    """
+    light, dark = (readable_shade(bot.accent, back) for back in (LIGHT_BACKGROUND, DARK_BACKGROUND))
+    return (
+        f"<style>:root{{--accent-on-light:{light};--accent-on-dark:{dark}}}</style>"
+        f"<h1>{html.escape(bot.title)}</h1><p>{html.escape(bot.description)}</p>"
+    )
+
+
+def small_print_html(bot: BotLike) -> str:
+    """Draw what stands below the input at all times."""
+    return f'<p id="small-print">{html.escape(bot.disclaimer)}</p>'
+
+
+def build_page(bot: BotLike) -> gr.Blocks:
+    """Build the page of a bot.
+
+    :raises ConfigError: If the bot's accent is not written as #rrggbb.
+    """
+    key = f"guide-chat: {bot.title}"  # two guides on one address keep two conversations
+    page = gr.Blocks(title=bot.title, analytics_enabled=False, fill_height=True, fill_width=True)
+    with page:
+        # Gradio encrypts with the secret, which it also sends to the browser: no protection, but it must
+        # not change, or a restart of the server would lose every conversation.
+        kept = gr.BrowserState(to_stored(Conversation()), storage_key=key, secret=key)
+        with gr.Row(elem_id="top", equal_height=False):
+            gr.HTML(heading_html(bot), elem_id="heading", padding=False)
+            clear = gr.Button("Clear chat", elem_id="clear", size="sm", scale=0, min_width=0)
+        warning = gr.HTML("", elem_id="warning", padding=False, js_on_load=_LIVE.format("alert", "assertive"))
+        chat = gr.Chatbot(
+            elem_id="chat",
+            label="Conversation",
+            show_label=False,
+            container=False,
+            height="100%",
+            layout="panel",
+            buttons=[],
+            feedback_options=None,
+            autoscroll=False,  # page.js shows the start of an answer; Gradio would show its end
+            latex_delimiters=[],
+            allow_tags=False,
+            allow_file_downloads=False,
+            placeholder=EMPTY_STATE,
+            examples=_examples(bot),
+        )
+        notice = gr.HTML("", elem_id="notice", padding=False, js_on_load=_LIVE.format("status", "polite"))
+        with gr.Row(elem_id="composer", equal_height=False):
+            box = gr.Textbox(
+                elem_id="message",
+                label="Your question",
+                show_label=False,
+                container=False,
+                placeholder="Ask about this guide",
+                lines=1,
+                max_lines=5,
+                autofocus=False,  # on a phone it would open the keyboard over the starter questions
+                scale=1,
+            )
+            send = gr.Button("Send", elem_id="send", variant="primary", scale=0, min_width=0)
+        gr.HTML(small_print_html(bot), elem_id="foot", padding=False)
+
+        shown = [box, kept, chat, warning, notice]
+
+        def exchange(message: str, stored: object, typed: str) -> Iterator[tuple[Any, ...]]:
+            conversation = from_stored(stored)
+            refusal = find_refusal(message, conversation)
+            if refusal or not message:
+                yield typed, gr.skip(), gr.skip(), gr.skip(), html.escape(refusal)
+                return
+            left = "" if typed.strip() == message else typed  # a half-typed message outlives a button
+            yield left, gr.skip(), to_chat(conversation, waiting_for=message), gr.skip(), ""
+            conversation = answer_message(bot, message, conversation)
+            yield (
+                gr.skip(),
+                to_stored(conversation),
+                to_chat(conversation),
+                warning_html(conversation),
+                "",
+            )
+
+        def ask_typed(typed: str, stored: object) -> Iterator[tuple[Any, ...]]:
+            """Answer what was typed."""
+            yield from exchange(typed.strip(), stored, typed)
+
+        def ask_pressed(typed: str, stored: object, event: gr.SelectData) -> Iterator[tuple[Any, ...]]:
+            """Answer the starter question or the suggestion that was pressed."""
+            pressed = event.value
+            yield from exchange(pressed["text"] if isinstance(pressed, dict) else pressed, stored, typed)
+
+        def restore(stored: object) -> tuple[Any, ...]:
+            """Show again what the browser kept."""
+            conversation = from_stored(stored)
+            return to_chat(conversation), warning_html(conversation)
+
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
+        sent = [box.submit, send.click]
+        pressed = [chat.example_select, chat.option_select]
+        asking = [
+            gr.on(sent, ask_typed, inputs=[box, kept], outputs=shown, **quiet),
+            gr.on(pressed, ask_pressed, inputs=[box, kept], outputs=shown, **quiet),
+        ]
+        clear.click(
+            lambda: ("", to_stored(Conversation()), [], "", ""),
+            outputs=shown,
+            cancels=asking,
+            queue=False,
+            **quiet,
+        )
+        page.load(restore, inputs=kept, outputs=[chat, warning], **quiet)
+        # Made anew on each visit: the guide may have changed since the page was built.
+        page.load(lambda: gr.update(examples=_examples(bot)), outputs=chat, **quiet)
+    return page
+
+
+# Roles go on the element that stays; a live region that appears together with its text is not read out.
+_LIVE = "element.setAttribute('role', '{}'); element.setAttribute('aria-live', '{}');"
+
+
+def _examples(bot: BotLike) -> list[ExampleMessage]:
+    return [ExampleMessage(text=question) for question in bot.starters()[:MAX_STARTERS]]
+
+
+# What a browser may load for this page: only what this server gives. Whatever a document, a message or
+# Gradio itself may contain, nothing is fetched from, or sent to, anyone else. Gradio's own scripts and
+# styles stand inside the page, and it compiles event code, hence the two "unsafe" words.
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+_HEADERS = [
+    (b"content-security-policy", _POLICY.encode()),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+class _SafeHeaders:
+    """Adds to each answer of the web server what the browser must not do with it (ASGI middleware)."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_with_headers(event: Any) -> None:
+            if event["type"] == "http.response.start":
+                event = {**event, "headers": [*event.get("headers", []), *_HEADERS]}
+            await send(event)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def launch_page(page: gr.Blocks, host: str, port: int, password: str | None) -> None:
+    """Serve the page until it is interrupted.
+
+    :param password: Asked of everyone who opens the page, with any name; None asks for none.
+    """
+
+    def is_admitted(name: str, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), (password or "").encode())
+
+    page.queue(default_concurrency_limit=MAX_ANSWERS_AT_ONCE)
+    page.launch(
+        server_name=host,
+        server_port=port,
+        auth=None if password is None else is_admitted,
+        auth_message="Any name will do; the password comes from whoever runs this page.",
+        theme=gr.themes.Base(
+            # Names of fonts that are on the machine: Gradio's own choice would be looked up elsewhere.
+            font=[
+                "system-ui",
+                "-apple-system",
+                "Segoe UI",
+                "Roboto",
+                "Helvetica Neue",
+                "Arial",
+                "sans-serif",
+            ],
+            font_mono=["ui-monospace", "Consolas", "monospace"],
+        ),
+        # Not as css=: Gradio repeats each of those rules with a prefix, which breaks media rules.
+        head=f"<style>\n{(DATA / 'page.css').read_text(encoding='utf-8')}</style>",
+        js=(DATA / "page.js").read_text(encoding="utf-8"),
+        favicon_path=DATA / "icon.svg",
+        app_kwargs={"middleware": [(_SafeHeaders, (), {})]},
+        footer_links=[],
+        run_history=False,  # would keep every message in a second place
+        enable_monitoring=False,
+        share=False,
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        max_file_size=1,  # bytes: nothing can be uploaded
+        show_error=False,
+        quiet=True,
+        inbrowser=False,
+    )
