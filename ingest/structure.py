@@ -14,6 +14,20 @@ from ingest.datatypes import Block, BlockKind, Document, Omission, Span
 from ingest.furniture import find_furniture
 from ingest.layout import Gap, Layout, Row, first_word, join_spans, measure
 from ingest.markdown import find_markdown_blocks
+from ingest.shapes import (
+    ANSWER,
+    BULLET,
+    ENDED,
+    FAQ_HEADING,
+    NUMBER,
+    QUESTION,
+    RULE,
+    SENTENCE_END,
+    TERM,
+    is_term,
+    is_title_case,
+    marker_length,
+)
 
 __all__ = ["find_blocks"]
 
@@ -21,25 +35,8 @@ HEADING_SCALE = 1.08  # times the body's size: from here on type is a heading's
 SAME_SIZE = 0.06  # two sizes that differ by less, as a share, are one
 MAX_HEADING_WORDS = 14
 MAX_HEADING_ROWS = 3
-MAX_TERM_WORDS = 9
 MAX_PLAIN_ENTRY_WORDS = 14
 INDENT_STEP = 4.0  # points (PDF) from which an indent counts
-
-BULLET = re.compile(
-    r"^(?:[\u2022\u25e6\u25aa\u2023\u25cf\u25cb\u25a0\u2043\uf0b7\u00b7]\s*|[-\u2013\u2014*+]\s+)(?=\S)"
-)
-NUMBER = re.compile(r"^(?:\(?\d{1,2}[.)]|Step \d{1,2}[.:)]?|\(?[a-z]\))\s+(?=\S)")
-QUESTION = re.compile(r"^(?:q|question)\s*\d*\s*[:.)]\s*(?=\S)", re.IGNORECASE)
-ANSWER = re.compile(r"^(?:a|answer)\s*\d*\s*[:.)]\s+(?=\S)", re.IGNORECASE)
-RULE = re.compile(r"^[\W_]{3,}$")
-FAQ_HEADING = re.compile(r"\b(?:questions?|faqs?|q\s*&\s*a|q\s+and\s+a|answers)\b", re.IGNORECASE)
-TERM = re.compile(r"^(?P<term>[^:.?!]{2,80}?)\s*:\s+(?=\S)")
-ENDED = re.compile(r"[.?!:;][\"'\u201d\u2019)\]]*$")
-_SENTENCE_END = re.compile(r"[.?!][\"'\u201d\u2019)\]]*$")
-_SMALL_WORDS = frozenset(
-    {"a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "is", "of", "on", "or", "the", "to"}
-    | {"with", "your", "you", "its", "it", "when", "if", "vs"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +174,7 @@ def _ends_short(layout: Layout, group: Sequence[Row], row: Row) -> bool:
     if layout.has_spaced_paragraphs or room < 0.15 * layout.width:
         return False
     starts_anew = not row.text[0].islower()
-    return starts_anew and (bool(_SENTENCE_END.search(before.text)) or room > 0.4 * layout.width)
+    return starts_anew and (bool(SENTENCE_END.search(before.text)) or room > 0.4 * layout.width)
 
 
 # Headings
@@ -247,7 +244,7 @@ def _is_heading_by_shape(
         return False
     if not _is_text(after):
         return False
-    return _is_title_case(words) if has_contents else True
+    return is_title_case(words) if has_contents else True
 
 
 def _is_text(group: _Group | None) -> bool:
@@ -255,11 +252,6 @@ def _is_text(group: _Group | None) -> bool:
         return False
     text = group.text
     return bool(ENDED.search(text)) or len(text.split()) > MAX_HEADING_WORDS or bool(BULLET.match(text))
-
-
-def _is_title_case(words: Sequence[str]) -> bool:
-    main = [word for word in words if word.strip("\"'(").casefold() not in _SMALL_WORDS and word[0].isalpha()]
-    return bool(main) and sum(word[0].isupper() for word in main) >= 0.8 * len(main)
 
 
 # Groups to blocks
@@ -343,7 +335,7 @@ class _Classifier:
 
     def _read_bold_start(self, group: _Group) -> Iterator[Block]:
         """Read a group that begins in bold type: a term, or a question, with its text."""
-        marker = _marker_length(group.text)
+        marker = marker_length(group.text)
         spans = _bold_spans(group, marker)
         if not spans:
             return
@@ -354,12 +346,12 @@ class _Classifier:
             self._is_answering = True
             yield self._make(BlockKind.QUESTION, spans)
             yield self._make(BlockKind.ANSWER, _skip(self._document, rest, ANSWER))
-        elif body and _is_term(term, body):
+        elif body and is_term(term, body):
             yield self._make_term_entry(group, spans)
 
     def _make_term_entry(self, group: _Group, bold: tuple[Span, ...]) -> Block:
         self._has_prose = True
-        marker = _marker_length(group.text)
+        marker = marker_length(group.text)
         if not bold:
             match = TERM.match(group.text[marker:])
             bold = _slice(group, marker, marker + (match.end("term") if match else 0))
@@ -378,7 +370,7 @@ class _Classifier:
         if self._outer_indent is None:
             self._outer_indent = indent
         level = 1 if indent <= self._outer_indent + 1 else 2
-        marker = _marker_length(group.text)
+        marker = marker_length(group.text)
         block = self._make(BlockKind.LIST_ITEM, _slice(group, marker, len(group.text)), level=level)
         return replace(block, is_numbered=NUMBER.match(group.text) is not None)
 
@@ -424,7 +416,7 @@ def _take_alike(groups: Sequence[_Group]) -> Sequence[_Group]:
     """
     entries: list[_Group] = []
     for group in groups:
-        if group.level or _marker_length(group.text) or QUESTION.match(group.text) or _is_term_entry(group):
+        if group.level or marker_length(group.text) or QUESTION.match(group.text) or _is_term_entry(group):
             break
         if entries and not _is_alike(entries, group):
             break
@@ -440,9 +432,9 @@ def _is_alike(entries: Sequence[_Group], group: _Group) -> bool:
         return True
     if len(entries) > 1 and _share_first_word(entries):
         return False
-    is_ended = bool(_SENTENCE_END.search(entries[0].text))
+    is_ended = bool(SENTENCE_END.search(entries[0].text))
     is_short = len(group.text.split()) <= MAX_PLAIN_ENTRY_WORDS
-    return is_short and bool(_SENTENCE_END.search(group.text)) == is_ended
+    return is_short and bool(SENTENCE_END.search(group.text)) == is_ended
 
 
 def _share_first_word(entries: Sequence[_Group]) -> bool:
@@ -450,30 +442,14 @@ def _share_first_word(entries: Sequence[_Group]) -> bool:
 
 
 def _is_term_entry(group: _Group) -> bool:
-    text = group.text[_marker_length(group.text) :]
+    text = group.text[marker_length(group.text) :]
     match = TERM.match(text)
     if group.level or match is None or QUESTION.match(group.text) or ANSWER.match(group.text):
         return False
-    return _is_term(match["term"], text[match.end() :])
-
-
-def _is_term(term: str, body: str) -> bool:
-    """Tell whether a run-in title heads its text: short, written like a title, before a sentence."""
-    words = term.split()
-    if not words or len(words) > MAX_TERM_WORDS or not (words[0][0].isupper() or words[0][0].isdigit()):
-        return False
-    if term[-1] in ":.\u2013\u2014-" and body[0].isalnum():
-        return True
-    starts = re.match(r"^[\s:.\u2013\u2014-]*[\"'\u201c(]?[A-Z0-9]", body) is not None
-    return starts and (len(body.split()) >= 5 or bool(_SENTENCE_END.search(body)))
+    return is_term(match["term"], text[match.end() :])
 
 
 # Places within a group
-
-
-def _marker_length(text: str) -> int:
-    match = BULLET.match(text) or NUMBER.match(text)
-    return match.end() if match else 0
 
 
 def _spans_of(group: _Group, marker: re.Pattern[str] | None = None) -> tuple[Span, ...]:
