@@ -130,6 +130,8 @@ class Answer:
     :param more: What the guide adds, quoted.
     :param citations: One for each page on which a quote stands, in order of appearance.
     :param suggestions: Questions that the guide answers.
+    :param is_held: An emergency sign in this conversation has not been checked yet: the banner stays
+        and no exercise steps are shown.
     :raises ValueError: If the disclaimer is blank.
     """
 
@@ -142,6 +144,7 @@ class Answer:
     warning: Warning | None = None
     citations: tuple[Citation, ...] = ()
     suggestions: tuple[str, ...] = field(default=())
+    is_held: bool = False
 
     def __post_init__(self) -> None:
         if not self.disclaimer.strip():

@@ -53,6 +53,9 @@ class Encoder(Protocol):
     def count_tokens(self, text: str) -> int:
         """Count the word pieces of a text, the two special ones included."""
 
+    def knows_word(self, word: str) -> bool:
+        """Tell whether a lower-case word is an ordinary one, so that nobody takes it for a slip."""
+
     def encode_passages(self, texts: list[str]) -> Matrix:
         """Encode what is retrieved; shape (len(texts), dimension)."""
 

@@ -122,6 +122,10 @@ class SentenceTransformerEncoder:
         """Count the word pieces of a text, the two special ones included."""
         return len(self._tokenizer.encode(text).ids)
 
+    def knows_word(self, word: str) -> bool:
+        """Tell whether a lower-case word is a word piece of its own, as the common words of English are."""
+        return self._tokenizer.token_to_id(word) is not None
+
     def encode_passages(self, texts: list[str]) -> Matrix:
         """Encode what is retrieved; shape (len(texts), dimension), rows of length 1."""
         return self._encode(texts)

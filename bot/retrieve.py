@@ -1,0 +1,193 @@
+"""From a query to ranked passages: vectors over several views, BM25 and the conversation, fused.
+
+Takes a :class:`Query` and the context, gives a :class:`Retrieval`. Scores are not probabilities; they
+are comparable within one index and encoder only. What is good enough to answer is for ``answer``.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.datatypes import Hit
+from bot.lexical import BM25, Speller, terms, words
+from bot.understand import Context, Query, QuestionType
+from ingest.datatypes import Encoder, Passage, PassageKind
+from ingest.index import Generation, ViewKind
+
+__all__ = ["Evidence", "Retrieval", "Retriever"]
+
+Scores: TypeAlias = npt.NDArray[np.float64]  # one per passage
+
+# Chosen on guideqa/train (73 guides, 6845 questions); docs/decisions/0003-fusion.md has the table.
+PART_WEIGHT = 0.5  # of the best title or sentence; the rest is the whole passage's
+BM25_WEIGHT = 0.02  # a strong BM25 score is about 10, so words count about as much as 0.2 of a cosine
+TITLE_BONUS = 0.05  # the query names the passage's title in full
+LIST_BONUS = 0.1  # a question for a list, and the passage is one
+TITLE_REPEATS = 2  # a word of the title counts twice in BM25
+
+# How a follow-up is placed, chosen on the conversations of guideqa/train: the weight of the message
+# alone (the rest is the message with its topic before it), what the passage before gets, and its section.
+_BARE = (0.3, 0.20, 0.03)  # "how long?": the same passage
+_CONNECTED = (0.7, -0.10, 0.06)  # "and the other one?": near it, but seldom the same
+_REFERRING = (0.85, 0.10, 0.06)  # "is it safe?": mostly the same
+_NO_TOPIC = (1.0, 0.0, 0.0)
+
+MAX_EXACT_VIEWS = 50_000  # up to here every view is scored; beyond, only the nearest
+NEAREST_VIEWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a passage stands where it does; each part as it enters the score."""
+
+    part: float
+    whole: float
+    bm25: float
+    bonus: float
+    context: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """Passages for a query, best first.
+
+    :param texts: The texts that were searched: the query, then the query with its topic.
+    :param evidence: One for each hit.
+    :param segment_scores: For each hit, the similarity of the query to each of its segments.
+    :param dense: Similarity of the best hit to the query, 0 to 1, without words and bonuses.
+    """
+
+    texts: tuple[str, ...]
+    hits: tuple[Hit, ...]
+    evidence: tuple[Evidence, ...]
+    segment_scores: tuple[tuple[float, ...], ...]
+    dense: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    part: Scores
+    whole: Scores
+    bm25: Scores
+    bonus: Scores
+    views: Scores  # one per view
+
+    @property
+    def total(self) -> Scores:
+        return self.part + self.whole + self.bm25 + self.bonus
+
+
+class Retriever:
+    """Searches one generation of the index."""
+
+    def __init__(self, generation: Generation, encoder: Encoder) -> None:
+        self.passages = generation.passages
+        self._encoder = encoder
+        self._vectors = generation.vectors
+        self._view_rows = np.array([view.row for view in generation.views], dtype=np.int64)
+        self._is_whole = np.array([view.kind is ViewKind.WHOLE for view in generation.views])
+        self._segments = [(view.row, view.segment) for view in generation.views]
+        self._bm25 = BM25([_document(passage) for passage in self.passages])
+        self._title_terms = [frozenset(terms(passage.title)) for passage in self.passages]
+        self._is_list = np.array([passage.kind is PassageKind.LIST for passage in self.passages])
+        self.row_of = {passage.id: row for row, passage in enumerate(self.passages)}
+        vocabulary = Counter(
+            word
+            for passage in self.passages
+            for word in words(" ".join([passage.title, passage.text, *passage.section]))
+        )
+        vocabulary.update(words(generation.guide.title))
+        self.speller = Speller(vocabulary, encoder.knows_word)
+
+    def knows_term(self, term: str) -> bool:
+        """Tell whether any passage holds a stem."""
+        return term in self._bm25
+
+    def retrieve(self, query: Query, context: Context, top_k: int) -> Retrieval:
+        """Rank the passages for a query.
+
+        :param top_k: How many hits to give; fewer where the guide has fewer passages.
+        """
+        focus = [self.row_of[id_] for id_ in context.focus if id_ in self.row_of]
+        placing = _placing(query) if focus else _NO_TOPIC
+        texts = [query.text]
+        if placing[0] < 1:
+            texts.append(f"{self.passages[focus[0]].title or context.query} {query.text}")
+        scored = self._score(texts, query.type)
+        own = scored[0]
+        total = own.total.copy()
+        if len(scored) > 1:
+            total = placing[0] * own.total + (1 - placing[0]) * scored[1].total
+        prior = self._prior(query, context, focus, placing)
+        total += prior
+        order = sorted(range(len(total)), key=lambda row: (-round(float(total[row]), 9), self.passages[row].id))[:top_k]
+        best = scored[-1]  # with its topic, a bare follow-up has something to be near to
+        evidence = tuple(
+            Evidence(*(float(x[row]) for x in (own.part, own.whole, own.bm25, own.bonus, total - own.total)))
+            for row in order
+        )
+        return Retrieval(
+            texts=tuple(texts),
+            hits=tuple(Hit(self.passages[row], float(total[row]), rank) for rank, row in enumerate(order, 1)),
+            evidence=evidence,
+            segment_scores=tuple(self._segment_scores(row, best.views) for row in order),
+            dense=max((float(s.part[order[0]] + s.whole[order[0]]) for s in scored), default=0.0) if order else 0.0,
+        )
+
+    def _prior(self, query: Query, context: Context, focus: Sequence[int], placing: tuple[float, float, float]) -> Scores:
+        prior = np.zeros(len(self.passages))
+        if not focus:
+            return prior
+        _, same, near = placing
+        before = self.passages[focus[0]]
+        for row, passage in enumerate(self.passages):
+            if passage.section == before.section and passage.source == before.source:
+                prior[row] += near
+        prior[focus[0]] += -1.0 if query.is_correction else same
+        if query.position and len(context.listed) >= abs(query.position):
+            listed = context.listed[query.position - 1 if query.position > 0 else query.position]
+            prior[self.row_of.get(listed, focus[0])] += 2.0
+        return prior
+
+    def _score(self, texts: list[str], kind: QuestionType) -> list[_Scored]:
+        count, size = len(self.passages), self._vectors.size
+        is_exact = size <= MAX_EXACT_VIEWS
+        found, rows = self._vectors.search(self._encoder.encode_queries(texts), size if is_exact else NEAREST_VIEWS)
+        scored = []
+        for text, similarity, view_rows in zip(texts, found, rows, strict=True):
+            views = np.full(size, 0.0 if is_exact else float(similarity.min()))
+            views[view_rows] = similarity
+            part, whole = np.full(count, -1.0), np.full(count, -1.0)
+            np.maximum.at(whole, self._view_rows[self._is_whole], views[self._is_whole])
+            np.maximum.at(part, self._view_rows[~self._is_whole], views[~self._is_whole])
+            part = np.where(part < -0.99, whole, part)  # one sentence without a title: it is the whole
+            own = set(terms(text))
+            named = np.array([bool(title) and title <= own for title in self._title_terms])
+            bonus = TITLE_BONUS * named + LIST_BONUS * self._is_list * (kind is QuestionType.LIST)
+            bm25 = BM25_WEIGHT * self._bm25.scores(own).astype(np.float64)
+            scored.append(_Scored(PART_WEIGHT * part, (1 - PART_WEIGHT) * whole, bm25, bonus, views))
+        return scored
+
+    def _segment_scores(self, row: int, views: Scores) -> tuple[float, ...]:
+        scores = [0.0] * len(self.passages[row].segments)
+        for at in np.flatnonzero(self._view_rows == row):
+            segment = self._segments[at][1]
+            if segment >= 0:
+                scores[segment] = float(views[at])
+        return tuple(scores)
+
+
+def _placing(query: Query) -> tuple[float, float, float]:
+    if not query.is_follow_up:
+        return _NO_TOPIC
+    if query.is_bare:
+        return _BARE
+    return _CONNECTED if query.is_connected else _REFERRING
+
+
+def _document(passage: Passage) -> list[str]:
+    return terms(passage.title) * TITLE_REPEATS + terms(" ".join(passage.section)) + terms(passage.text)
