@@ -25,7 +25,8 @@ CONTENTS_TITLE = re.compile(
     r"^(?:table of contents|contents|in this (?:guide|booklet|leaflet)|overview)[:.]?$", re.IGNORECASE
 )
 TRAILING_TITLE = re.compile(
-    r"^(?:references|bibliography|sources|further reading|about the authors?|also by .*|advertisements?|index)$",
+    r"^(?:references|bibliography|sources|further reading|about the authors?|also by .*|advertisements?"
+    r"|index)$",
     re.IGNORECASE,
 )
 QUESTION_MARK = re.compile(r"^(?:q|question)\s*\d*\s*[:.)]\s", re.IGNORECASE)

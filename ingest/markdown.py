@@ -29,7 +29,7 @@ BOLD_LEVEL = DEEPEST_LEVEL + 1  # a bold line that heads a paragraph lies below 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _PREFIX = re.compile(r"[ \t]*(?:>[ \t]?)*[ \t]*")
 _MARKERS = re.compile(r"(?:[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+)+(?:\[[ xX]\][ \t]+)?")
-_HEADING_MARKS = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+")
+_HEADING_MARKS = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*#{1,6}[ \t]*")
 _HEADING_TAIL = re.compile(r"[ \t]+#+[ \t]*$")
 _BOLD = re.compile(r"(\*\*\*|\*\*|__)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 _EMPHASIS = re.compile(r"([*_])(?=[^\s*_])([^*_\n]+?[:.])\1(?=\s)")
@@ -400,28 +400,24 @@ def _make_part(
     if token.type == "heading_open":
         start, end = _heading_place(text, start, end, token.markup)
         return _Part("heading", start, end, int(token.tag[1:]))
-    if token.type == "hr":
-        return _Part("rule", start, end)
-    if token.type == "html_block":
-        return _Part("html", start, _rstrip(text, start, end))
-    if token.type == "paragraph_open":
-        prefix = (_MARKERS if opens_item else _PREFIX).match(text, start, end) or _PREFIX.match(
-            text, start, end
-        )
-        start = prefix.end() if prefix else start
-        return _Part("text", start, _rstrip(text, start, end), len(lists), opens_item, is_numbered)
-    if token.type in ("fence", "code_block"):
-        if token.type == "fence":
-            start, end = _fence_place(text, start, end)
-        return _Part("text", start, _rstrip(text, start, end), len(lists), opens_item, is_numbered)
+    if token.type in ("hr", "html_block"):
+        return _Part("rule" if token.type == "hr" else "html", start, _rstrip(text, start, end))
     if token.type == "tr_open":
         return _row_part(text, start, end, len(lists))
-    return None
+    if token.type == "fence":
+        start, end = _fence_place(text, start, end)
+    elif token.type == "paragraph_open":
+        prefix = _MARKERS.match(text, start, end) if opens_item else None
+        prefix = prefix or _PREFIX.match(text, start, end)
+        start = prefix.end() if prefix else start
+    elif token.type != "code_block":
+        return None
+    return _Part("text", start, _rstrip(text, start, end), len(lists), opens_item, is_numbered)
 
 
 def _heading_place(text: str, start: int, end: int, markup: str) -> tuple[int, int]:
     if markup.startswith("#"):
-        marks = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*#{1,6}[ \t]*").match(text, start, end)
+        marks = _HEADING_MARKS.match(text, start, end)
         start = marks.end() if marks else start
         tail = _HEADING_TAIL.search(text[start:end].rstrip("\n"))
         return start, _rstrip(text, start, start + tail.start() if tail else end)

@@ -41,7 +41,7 @@ def split_sentences(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _is_boundary(text: str, start: int, match: re.Match[str]) -> bool:
-    if not text.startswith(".", match.start()) or match.group().rstrip() != ".":
+    if match.group().rstrip() != ".":
         return True
     word = _LAST_WORD.search(text, start, match.start())
     if word is None:
@@ -49,12 +49,15 @@ def _is_boundary(text: str, start: int, match: re.Match[str]) -> bool:
     last = word.group()
     if last.casefold() in _NEEDS_FIGURE:
         return not text[match.end()].isdigit()
-    if last.casefold() in ABBREVIATIONS:
-        return False
     if last.isdigit() and word.start() == start:
         return False
-    if len(last) == 1 and last.isalpha() and last.isupper():
-        # "J. Smith", but "vitamin C. Take": an initial begins the sentence or follows a name.
-        before = text[start : word.start()].split()
-        return bool(before) and before[-1][0].islower()
-    return True
+    return last.casefold() not in ABBREVIATIONS and not _is_initial(text, start, word)
+
+
+def _is_initial(text: str, start: int, word: re.Match[str]) -> bool:
+    """Tell "J. Smith" from "vitamin C. Take": an initial begins the sentence or follows a name."""
+    last = word.group()
+    if len(last) != 1 or not last.isupper():
+        return False
+    before = text[start : word.start()].split()
+    return not before or before[-1][0].isupper()

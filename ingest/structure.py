@@ -36,6 +36,7 @@ SAME_SIZE = 0.06  # two sizes that differ by less, as a share, are one
 MAX_HEADING_WORDS = 14
 MAX_HEADING_ROWS = 3
 MAX_PLAIN_ENTRY_WORDS = 14
+_NUMBERED_HEADING = re.compile(r"^\d{1,2}(?:\.\d{1,2})*[.)]?\s+[A-Z]")
 INDENT_STEP = 4.0  # points (PDF) from which an indent counts
 
 
@@ -107,14 +108,18 @@ def _starts_group(layout: Layout, group: Sequence[Row], row: Row) -> bool:
         return True
     if row.gap is Gap.PAGE:
         return not _continues_page(layout, before, row)
-    has_ended = ENDED.search(before.text) is not None
-    if has_ended and row.line.bold_until and not before.line.bold_until == len(before.text):
-        return True
     if before.text.endswith(":") and not layout.fills_line(before, row):
         return True
-    if layout.has_typography and has_ended and row.indent - before.indent > INDENT_STEP and len(group) > 1:
-        return True
-    return _ends_short(layout, group, row)
+    return _begins_anew(layout, group, row) or _ends_short(layout, group, row)
+
+
+def _begins_anew(layout: Layout, group: Sequence[Row], row: Row) -> bool:
+    """Tell by a bold start or an indent that a row begins a paragraph."""
+    before = group[-1]
+    if not layout.has_typography or not ENDED.search(before.text):
+        return False
+    has_term = 0 < row.line.bold_until and not before.is_bold
+    return has_term or (row.indent - before.indent > INDENT_STEP and len(group) > 1)
 
 
 def _continues_heading(layout: Layout, before: Row, row: Row) -> bool:
@@ -193,7 +198,9 @@ def _level_headings(layout: Layout, groups: list[_Group], named: dict[Row, int])
         after = groups[index + 1] if index + 1 < len(groups) else None
         before = groups[index - 1] if index else None
         size = _heading_size(layout, group)
-        if size:
+        if index == 0 and after is not None and 0.0 < size < _heading_size(layout, after):
+            found.append(group)  # the subtitle of a cover, not the heading of a heading
+        elif size:
             found.append(replace(group, level=levels[size]))
         elif group.rows[0] in named:
             found.append(replace(group, level=1))
@@ -233,18 +240,15 @@ def _is_heading_by_shape(
     """Tell whether a short line between spaces, without a full stop, heads what follows."""
     text = group.text
     words = text.split()
-    if after is None or len(group.rows) > 2 or len(words) > MAX_HEADING_WORDS or not text[0].isupper():
-        if not (
-            after and re.match(r"^\d{1,2}(?:\.\d)*[.)]?\s+[A-Z]", text) and len(words) <= MAX_HEADING_WORDS
-        ):
-            return False
-    if ENDED.search(text) or text[-1] in ",\u2013-" or BULLET.match(text) or len(text) > 0.9 * layout.width:
+    if len(group.rows) > 2 or len(words) > MAX_HEADING_WORDS or len(text) > 0.9 * layout.width:
+        return False
+    if not (text[0].isupper() or _NUMBERED_HEADING.match(text)) or BULLET.match(text):
+        return False
+    if ENDED.search(text) or text[-1] in ",\u2013-" or not _is_text(after):
         return False
     if before is not None and before.text.endswith(":"):
         return False
-    if not _is_text(after):
-        return False
-    return is_title_case(words) if has_contents else True
+    return not has_contents or is_title_case(words)
 
 
 def _is_text(group: _Group | None) -> bool:
