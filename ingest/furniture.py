@@ -6,8 +6,8 @@ row left out. In doubt a row stays.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from ingest.datatypes import Document, Omission
 from ingest.layout import Gap, Row, row_key, title_key
@@ -69,16 +69,29 @@ def find_furniture(document: Document, rows: Sequence[Row]) -> Furniture:
     left_out: dict[Row, str] = dict.fromkeys(
         _find_running_rows(document, rows), "running header, footer or page number"
     )
+    # The space below a header is not a space between the paragraphs that the page break parts.
+    rows = _mark_page_starts(rows, left_out)
     rest = [row for row in rows if row not in left_out]
     contents, headings = _find_contents(rest)
     left_out.update(dict.fromkeys(contents, "contents list"))
     rest = [row for row in rest if row not in left_out]
     left_out.update(dict.fromkeys(_find_trailing_rows(document, rest, headings), "not part of the guide"))
     rest = [row for row in rest if row not in left_out]
-    for row, reason in _find_title_rows(document, rest, headings):
-        left_out[row] = reason
+    left_out.update(_find_title_rows(document, rest, headings))
     kept = tuple(row for row in rows if row not in left_out)
     return Furniture(kept, headings, _report(document, rows, left_out))
+
+
+def _mark_page_starts(rows: Sequence[Row], left_out: Container[Row]) -> list[Row]:
+    marked: list[Row] = []
+    last_page = -1
+    for row in rows:
+        if row in left_out:
+            marked.append(row)
+            continue
+        marked.append(replace(row, gap=Gap.PAGE) if row.page_index != last_page else row)
+        last_page = row.page_index
+    return marked
 
 
 def _report(document: Document, rows: Sequence[Row], left_out: dict[Row, str]) -> tuple[Omission, ...]:

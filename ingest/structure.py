@@ -118,7 +118,7 @@ def _begins_anew(layout: Layout, group: Sequence[Row], row: Row) -> bool:
     before = group[-1]
     if not layout.has_typography or not ENDED.search(before.text):
         return False
-    has_term = 0 < row.line.bold_until and not before.is_bold
+    has_term = row.line.bold_until > 0 and not before.is_bold
     return has_term or (row.indent - before.indent > INDENT_STEP and len(group) > 1)
 
 
