@@ -232,7 +232,9 @@ def _alternatives(place: str) -> tuple[str, ...]:
     parts = [part.split("|") for part in re.split(r"[()]", place)]
     found: dict[str, None] = {}
     for combination in itertools.product(*parts):
-        words = [_inflect(word[:-1]) if word.endswith("~") else (word,) for word in "".join(combination).split()]
+        words = [
+            _inflect(word[:-1]) if word.endswith("~") else (word,) for word in "".join(combination).split()
+        ]
         for inflected in itertools.product(*words):
             found[" ".join(inflected)] = None
     return tuple(found)
@@ -309,7 +311,9 @@ def _check_references(signs: WarningSigns) -> None:
         for rule in sign.rules:
             for concept in (*rule.concepts, *rule.unless):
                 if concept not in signs.concepts:
-                    raise ConfigError(f"Sign '{sign.id}' names the concept '{concept}', which no file defines.")
+                    raise ConfigError(
+                        f"Sign '{sign.id}' names the concept '{concept}', which no file defines."
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,10 +426,14 @@ class _Table:
         )
 
     def rule(self, text: str) -> Rule:
-        found = re.fullmatch(r"(?P<names>[a-z0-9+> -]+?)(?: within (?P<n>\d+))?(?: unless (?P<u>[a-z0-9, -]+))?", text)
+        found = re.fullmatch(
+            r"(?P<names>[a-z0-9+> -]+?)(?: within (?P<n>\d+))?(?: unless (?P<u>[a-z0-9, -]+))?", text
+        )
         names = re.split(r" *[+>] *", found["names"].strip()) if found else [""]
         if not found or not all(names) or any(" " in name for name in names) or ("+" in text and ">" in text):
-            raise self.error("when", f"rules like 'numb + saddle within 6 unless exercise-talk', but '{text}' is none")
+            raise self.error(
+                "when", f"rules like 'numb + saddle within 6 unless exercise-talk', but '{text}' is none"
+            )
         unless = tuple(name.strip() for name in (found["u"] or "").split(",") if name.strip())
         return Rule(tuple(names), int(found["n"] or DEFAULT_WITHIN), ">" in text, unless)
 
