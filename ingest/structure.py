@@ -142,8 +142,9 @@ def _has_marker(row: Row, before: Row) -> bool:
         return False
     # "- " and "30. " also begin lines in the middle of a sentence.
     is_plain = text[0] in "-\u2013\u2014*+" or NUMBER.match(text) is not None
-    after_entry = BULLET.match(before.text) or NUMBER.match(before.text) or row.indent != before.indent
-    return not is_plain or row.gap is not Gap.NONE or bool(ENDED.search(before.text)) or bool(after_entry)
+    if not is_plain or row.gap is Gap.SPACE or ENDED.search(before.text):
+        return True
+    return marker_length(before.text) > 0 or row.indent != before.indent
 
 
 def _differs_in_type(layout: Layout, before: Row, row: Row) -> bool:
