@@ -30,7 +30,7 @@ SENTENCE_GAP = 2  # words that a full stop between two concepts counts for
 UNLESS_WITHIN = 8  # words between a sign and what cancels it
 BEFORE_WITHIN = 7  # words between "if I ever get" and the sign
 MIN_REPAIR = 4  # letters of a word that others are repaired to; shorter ones are too much alike
-TWO_SLIPS = 7  # letters from which two slips are repaired
+TWO_SLIPS = 8  # letters from which two slips are repaired
 MAX_WORD = 24  # letters; longer is no word
 LANGUAGE = (
     "negations", "negation_links", "false_negations", "past", "present", "openers", "persons",
@@ -123,11 +123,12 @@ class _Repair:
     A word that is known, to the files or to ``real_words``, is never touched.
     """
 
-    def __init__(self, words: Iterable[str], real_words: Iterable[str]) -> None:
-        self.known = frozenset(words)
+    def __init__(self, targets: Iterable[str], known: Iterable[str], real_words: Iterable[str]) -> None:
+        self._targets = frozenset(targets)
+        self.known = self._targets.union(known)
         self.left_alone = frozenset(real_words)
         self._by_shortened: dict[str, list[str]] = {}
-        for word in sorted(self.known):
+        for word in sorted(self._targets):
             if len(word) >= MIN_REPAIR and word.isalpha():
                 for shortened in _shortened(word, 2 if len(word) >= TWO_SLIPS else 1):
                     self._by_shortened.setdefault(shortened, []).append(word)
@@ -157,8 +158,9 @@ class _Repair:
         if word in self.known or word in self.left_alone or not 5 <= len(word) <= MAX_WORD:
             return None
         for at in range(2, len(word) - 1):
-            if word[:at] in self.known and word[at:] in self.known and max(at, len(word) - at) >= MIN_REPAIR:
-                return word[:at], word[at:]
+            parts = word[:at], word[at:]
+            if all(part in self._targets for part in parts) and max(map(len, parts)) >= MIN_REPAIR:
+                return parts
         return None
 
 
@@ -203,33 +205,39 @@ class _Reader:
         for word, others in language.same.items():
             for other in others:
                 for words in itertools.product(*split_wording(other)):
-                    pieces = tuple(piece for piece in _pieces(" ".join(words)) if piece.isalnum())
+                    pieces = tuple(filter(_is_word, _pieces(" ".join(words))))
                     self._same.setdefault(pieces[0], []).append((pieces, word))
         for group in self._same.values():
             group.sort(key=lambda pair: -len(pair[0]))
         self._repair: _Repair | None = None
 
-    def learn(self, words: Iterable[str], real_words: Iterable[str]) -> None:
-        """Set the words that spelling is repaired to."""
+    def learn(self, targets: Iterable[str], known: Iterable[str], real_words: Iterable[str]) -> None:
+        """Set the words that spelling is repaired to, and those that are right as they are."""
         spelled = {piece for group in self._same.values() for pieces, _ in group for piece in pieces}
-        self._repair = _Repair((*words, *spelled, *self._fillers, *self._skipped), real_words)
+        self._repair = _Repair((*targets, *spelled), (*known, *self._fillers, *self._skipped), real_words)
 
     def places(self, wording: str) -> list[list[tuple[str, ...]]]:
         """Read a wording of the data files: for each place what may stand there, in one spelling.
 
-        Fillers are left out, for a message's fillers are passed over, unless the wording has nothing else.
+        Fillers are left out, for a message's fillers are passed over, unless they are marked with "=" or
+        less than two words would be left.
         """
-        places = [[self._spell(words) for words in place] for place in split_wording(wording)]
+        written = split_wording(wording)
+        places = [[self._spell(words) for words in place] for place in written]
         meaning: list[list[tuple[str, ...]]] = []
-        for place in places:
+        for place, words_written in zip(places, written, strict=True):
+            if words_written[0].startswith("="):
+                meaning.append(place)
+                continue
             left = {words: tuple(word for word in words if word not in self._fillers) for words in place}
             kept = [short for words, short in left.items() if short or not words]
             if any(kept):
                 meaning.append(kept)
-        return meaning if any(all(place) for place in meaning) else places
+        needed = sum(all(place) for place in meaning)
+        return places if needed < min(2, sum(all(place) for place in places)) else meaning
 
     def _spell(self, text: str) -> tuple[str, ...]:
-        words = [_Word(piece, (piece,), 0, 0) for piece in _pieces(text) if piece.isalnum()]
+        words = [_Word(piece, (piece,), 0, 0) for piece in _pieces(text) if _is_word(piece)]
         return tuple(word.text for word in self._unify(words))
 
     def read(self, text: str) -> list[_Word]:
@@ -240,7 +248,7 @@ class _Reader:
             if piece in (".", "!", "?"):
                 sentence += 1
                 clause += 1
-            elif not piece.isalnum() and not re.fullmatch(r"\d+(?:[.,]\d+)*", piece):
+            elif not _is_word(piece):
                 clause += 1
             else:
                 for part, readings in self._readings(piece):
@@ -295,6 +303,10 @@ class _Reader:
         return placed
 
 
+def _is_word(piece: str) -> bool:
+    return piece[0].isalnum()
+
+
 def _pieces(text: str) -> list[str]:
     """Cut a text into words, numbers and marks: small letters, no accents, no apostrophes."""
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
@@ -310,6 +322,7 @@ class _Phrases:
         lists: dict[str, Sequence[str]] = {name: concept.words for name, concept in signs.concepts.items()}
         lists |= {f":{name}": getattr(signs.language, name) for name in LANGUAGE}
         self.vocabulary: set[str] = set()
+        self.targets: set[str] = set()  # words of the signs and of "no": what spelling is repaired to
         self._root = _Node()
         for name, wordings in lists.items():
             for wording in wordings:
@@ -328,6 +341,8 @@ class _Phrases:
             step = _Node()
             for words in place:
                 self.vocabulary.update(words)
+                if name[0] != ":" or name == ":negations":
+                    self.targets.update(words)
                 for node in open_nodes if words else ():
                     node.add(words, step)
             open_nodes = [*open_nodes, step] if () in place else [step]
@@ -637,7 +652,7 @@ class Gate:
         self._numbers = numbers
         self._reader = _Reader(signs)
         self._phrases = _Phrases(signs, self._reader)
-        self._reader.learn(self._phrases.vocabulary, signs.language.real_words)
+        self._reader.learn(self._phrases.targets, self._phrases.vocabulary, signs.language.real_words)
         self._by_id = {sign.id: sign for sign in signs.signs}
         self._encoder = encoder
 

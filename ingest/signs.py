@@ -5,7 +5,8 @@ thing ("numb", "saddle"); a *sign* is a concept, or concepts that stand near eac
 says what to do now. How a text is matched against them is left to ``bot.safety``.
 
 How a wording is written: ``(a|b)`` stands for either (``(a|)`` for a or nothing), and ``pee~`` for the
-word with its usual endings (pee, pees, peed, peeing).
+word with its usual endings (pee, pees, peed, peeing). Fillers ("my", "really") are passed over, on both
+sides; ``=my`` must be there.
 How a sign is written: ``numb + saddle`` near each other, ``cannot > urinate`` in this order, then, if
 wanted, ``within 6`` (words between them) and ``unless exercise-talk, fine-today`` (concepts close by
 that cancel it).
