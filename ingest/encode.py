@@ -115,7 +115,9 @@ class SentenceTransformerEncoder:
     @cached_property
     def _model(self) -> "SentenceTransformer":
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds to import
+        from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
 
+        disable_progress_bar()
         return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
 
     def count_tokens(self, text: str) -> int:

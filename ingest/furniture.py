@@ -10,12 +10,14 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.datatypes import Document, Omission
-from ingest.layout import Gap, Row, row_key, title_key
+from ingest.layout import Gap, Row, most_frequent_size, row_key, title_key
 
 __all__ = ["CONTENTS_TITLE", "Furniture", "find_furniture", "is_blurb", "strip_leader"]
 
 MIN_RUNNING_PAGES = 3  # a line must come back on so many pages (on both of a document of two)
 MIN_RUNNING_SHARE = 0.5  # and on this share of the pages with text
+MIN_SENTENCE_WORDS = 3  # "Repeat ten times." may end many pages of a guide,
+MIN_SENTENCE_SHARE = 0.8  # so a sentence without a known place must come back on nearly all of them
 MAX_RUNNING_ROWS = 3  # rows looked at from either edge of a page
 MAX_HEADING_ROWS = 3
 MAX_COVER_WORDS = 90
@@ -112,62 +114,47 @@ def _report(document: Document, rows: Sequence[Row], left_out: dict[Row, str]) -
 
 
 def _find_running_rows(document: Document, rows: Sequence[Row]) -> set[Row]:
+    """Find headers and footers, from the edges of the pages inwards.
+
+    A row counts only if all rows further out on its page are running rows as well.
+    """
     pages: dict[int, list[Row]] = {}
     for row in rows:
         pages.setdefault(row.page_index, []).append(row)
     if len(pages) < 2:
         return set()
+    body_size = most_frequent_size([row.line for row in rows])
     found: set[Row] = set()
     for from_top in (True, False):
+        inward = [page if from_top else page[::-1] for page in pages.values()]
         for depth in range(MAX_RUNNING_ROWS):
-            edge = [_edge_row(page, depth, from_top) for page in pages.values()]
-            present = [row for row in edge if row is not None]
-            running = _find_repeated(document, present, len(pages), _next_rows(pages, depth, from_top))
-            if not running:
-                break
-            found |= running
+            edge = [page[depth] for page in inward if len(page) > depth and found.issuperset(page[:depth])]
+            found |= _find_repeated(edge, len(pages), body_size)
     return found
 
 
-def _edge_row(page: Sequence[Row], depth: int, from_top: bool) -> Row | None:
-    if depth >= len(page):
-        return None
-    return page[depth] if from_top else page[-1 - depth]
-
-
-def _next_rows(pages: dict[int, list[Row]], depth: int, from_top: bool) -> dict[Row, Row | None]:
-    """Say for each row at an edge which row lies further inside."""
-    inner: dict[Row, Row | None] = {}
-    for page in pages.values():
-        row = _edge_row(page, depth, from_top)
-        if row is not None:
-            inner[row] = _edge_row(page, depth + 1, from_top)
-    return inner
-
-
-def _find_repeated(
-    document: Document, edge: Sequence[Row], page_count: int, inner: dict[Row, Row | None]
-) -> set[Row]:
+def _find_repeated(edge: Sequence[Row], page_count: int, body_size: float) -> set[Row]:
     needed = max(min(MIN_RUNNING_PAGES, page_count), MIN_RUNNING_SHARE * page_count)
     numbers = {row for row in edge if _PAGE_NUMBER.match(row.text)}
     found = numbers if len(numbers) >= min(needed, 2) else set()
     keys = Counter(_running_key(row) for row in edge)
     # A header that names the chapter differs from page to page; its place and small type do not.
-    places = Counter(row.line.y for row in edge if document.has_typography)
+    places = Counter(row.line.y for row in edge if row.line.size)
     for row in edge:
-        if (keys[_running_key(row)] >= min(needed, MIN_RUNNING_PAGES) and _running_key(row)) or (
-            places[row.line.y] >= needed and page_count > 2 and _is_small(row, inner.get(row))
-        ):
+        key = _running_key(row)
+        is_small = 0.0 < row.line.size < 0.93 * body_size
+        is_sentence = row.text.endswith(".") and len(row.text.split()) >= MIN_SENTENCE_WORDS
+        share_needed = MIN_SENTENCE_SHARE * page_count if is_sentence else needed
+        if key[0] and keys[key] >= (min(needed, MIN_RUNNING_PAGES) if row.line.size else share_needed):
+            found = found | {row}
+        elif is_small and places[row.line.y] >= needed and page_count > 2:
             found = found | {row}
     return found
 
 
-def _running_key(row: Row) -> str:
-    return re.sub(r"\d+", "#", row_key(row.text))
-
-
-def _is_small(row: Row, inner: Row | None) -> bool:
-    return inner is not None and row.line.size < 0.93 * inner.line.size
+def _running_key(row: Row) -> tuple[str, float]:
+    """Reduce a row to what comes back on other pages: its words, and its place where it is known."""
+    return re.sub(r"\d+", "#", row_key(row.text)), row.line.y
 
 
 # Contents lists

@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
-from ingest.clean import match_key
+from ingest.clean import match_key, normalise
 from ingest.config import GuideConfig, parse_config
 from ingest.datatypes import (
     Encoder,
@@ -57,12 +57,14 @@ __all__ = [
     "Manifest",
     "SourceEntry",
     "VectorIndex",
+    "check_encoder",
     "ViewKind",
     "WarningSigns",
     "hold_lock",
     "is_quote_found",
     "live_name",
     "load_live",
+    "page_quotes",
     "parse_signs",
     "publish",
     "read_manifest",
@@ -181,6 +183,18 @@ def is_quote_found(segment: Segment, pages: Sequence[Page]) -> bool:
     """Tell whether a segment's words stand at its place in the pages, up to the declared normalisation."""
     raw = "".join(pages[span.page_index].text[span.start : span.end] for span in segment.spans)
     return bool(segment.spans) and match_key(raw) == match_key(segment.text)
+
+
+def page_quotes(segment: Segment, pages: Sequence[Page]) -> list[tuple[int, str]]:
+    """Give what of a segment stands on each page, normalised; one entry but for a segment over a page break.
+
+    :return: Page index and text, in reading order.
+    """
+    if len(segment.spans) == 1:
+        return [(segment.spans[0].page_index, segment.text)]
+    return [
+        (span.page_index, normalise(pages[span.page_index].text[span.start : span.end])) for span in segment.spans
+    ]
 
 
 # --- the files -------------------------------------------------------------------------------------

@@ -13,7 +13,17 @@ from enum import StrEnum
 
 from ingest.datatypes import Document, Line, Span
 
-__all__ = ["Gap", "Layout", "Row", "first_word", "join_spans", "measure", "row_key", "title_key"]
+__all__ = [
+    "Gap",
+    "Layout",
+    "Row",
+    "first_word",
+    "join_spans",
+    "measure",
+    "most_frequent_size",
+    "row_key",
+    "title_key",
+]
 
 WIDE_GAP = 1.22  # times the usual distance of two lines: from here on it is a space between paragraphs
 FULL_LINE = 0.94  # of the usual width in characters; letters differ in width, so not 1
@@ -80,7 +90,7 @@ def measure(document: Document) -> Layout:
     :param document: A document that is not Markdown.
     :return: Its rows in reading order with its measures.
     """
-    body_size = _most_frequent_size(document.lines)
+    body_size = most_frequent_size(document.lines)
     pitch = _usual_pitch(document.lines, body_size)
     rows: list[Row] = []
     for index, line in enumerate(document.lines):
@@ -98,7 +108,8 @@ def measure(document: Document) -> Layout:
     )
 
 
-def _most_frequent_size(lines: Sequence[Line]) -> float:
+def most_frequent_size(lines: Sequence[Line]) -> float:
+    """Find the size of the type in which most characters are set, in points; 0.0 without typography."""
     sizes: Counter[float] = Counter()
     for line in lines:
         sizes[line.size] += len(line.text)

@@ -33,8 +33,10 @@ QUESTION = re.compile(r"^(?:q|question)\s*\d*\s*[:.)]\s*(?=\S)", re.IGNORECASE)
 ANSWER = re.compile(r"^(?:a|answer)\s*\d*\s*[:.)]\s+(?=\S)", re.IGNORECASE)
 RULE = re.compile(r"^[\W_]{3,}$")
 FAQ_HEADING = re.compile(r"\b(?:questions?|faqs?|q\s*&\s*a|q\s+and\s+a|answers)\b", re.IGNORECASE)
+_TITLE_WORD = r"(?:[A-Z][\w'\u2019-]*|and|at|for|in|of|on|the|to|with|your|a)"
+# The optional part: a title that has a colon itself ("Red Zone: Act at Once: Call ...").
 TERM = re.compile(
-    r"^(?P<term>[^:.?!]{2,80}?(?::\s+(?:[A-Z]\w*\s*|(?:and|to|of|the|a)\s+){1,5})?)\s*:\s+(?=\S)"
+    rf"^(?P<term>[^:.?!]{{2,80}}?(?::\s+[A-Z][\w'\u2019-]*(?:\s+{_TITLE_WORD}){{0,5}})?)\s*:\s+(?=\S)"
 )
 ENDED = re.compile(r"[.?!:;][\"'\u201d\u2019)\]]*$")
 SENTENCE_END = re.compile(r"[.?!][\"'\u201d\u2019)\]]*$")

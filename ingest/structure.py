@@ -104,7 +104,7 @@ def _starts_group(layout: Layout, group: Sequence[Row], row: Row) -> bool:
     before = group[-1]
     if row.gap is Gap.SPACE and not _continues_heading(layout, before, row):
         return True
-    if _has_marker(row, before) or _differs_in_type(layout, before, row):
+    if _has_marker(layout, row, before) or _differs_in_type(layout, before, row):
         return True
     if row.gap is Gap.PAGE:
         return not _continues_page(layout, before, row)
@@ -134,7 +134,7 @@ def _is_same_size(first: Row, second: Row) -> bool:
     return abs(first.line.size - second.line.size) <= SAME_SIZE * max(first.line.size, second.line.size)
 
 
-def _has_marker(row: Row, before: Row) -> bool:
+def _has_marker(layout: Layout, row: Row, before: Row) -> bool:
     text = row.text
     if QUESTION.match(text) or ANSWER.match(text):
         return True
@@ -144,7 +144,8 @@ def _has_marker(row: Row, before: Row) -> bool:
     is_plain = text[0] in "-\u2013\u2014*+" or NUMBER.match(text) is not None
     if not is_plain or row.gap is Gap.SPACE or ENDED.search(before.text):
         return True
-    return marker_length(before.text) > 0 or row.indent != before.indent
+    is_beside_entry = marker_length(before.text) > 0 or row.indent != before.indent
+    return is_beside_entry and not layout.fills_line(before, row)
 
 
 def _differs_in_type(layout: Layout, before: Row, row: Row) -> bool:
@@ -245,7 +246,8 @@ def _is_heading_by_shape(
         return False
     if not (text[0].isupper() or _NUMBERED_HEADING.match(text)) or BULLET.match(text):
         return False
-    if ENDED.search(text) or text[-1] in ",\u2013-" or not _is_text(after):
+    asks = text.endswith("?") and is_title_case(words)
+    if (ENDED.search(text) and not asks) or text[-1] in ",\u2013-" or not _is_text(after):
         return False
     if before is not None and before.text.endswith(":"):
         return False
@@ -276,6 +278,7 @@ class _Classifier:
         self._plain_entries = self._find_plain_entries()
         self._term_entries = self._find_term_entries()
         self._outer_indent: float | None = None
+        self._lone_questions = sum(not g.level and g.text.endswith("?") and len(g.rows) < 3 for g in groups)
 
     def classify(self) -> Iterator[Block]:
         """Give the blocks of all groups."""
@@ -336,7 +339,8 @@ class _Classifier:
             return False
         if group.is_bold:
             return True
-        return bool(FAQ_HEADING.search(self._section)) and not re.search(r"[.!?]\s+[A-Z]", text)
+        is_expected = bool(FAQ_HEADING.search(self._section)) or self._lone_questions > 1
+        return is_expected and not re.search(r"[.!?]\s+[A-Z]", text)
 
     def _read_bold_start(self, group: _Group) -> Iterator[Block]:
         """Read a group that begins in bold type: a term, or a question, with its text."""

@@ -1,0 +1,116 @@
+"""Composition root: options -> index -> bot -> page -> launch."""
+
+import argparse
+import ipaddress
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.chat import load_bot
+from ingest.build import fingerprint, ingest
+from ingest.errors import GuideError, UsageError
+
+DEFAULT_PORT = 7860
+WATCH_INTERVAL_S = 1.0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Serve the chat page; the guide is ingested first where needed.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--index", type=Path, default=Path(os.environ.get("GUIDE_INDEX", "index")), metavar="DIR")
+    parser.add_argument("--corpus", type=Path, default=Path(os.environ.get("GUIDE_CORPUS", "corpus")), metavar="DIR")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a guide.toml that wins over the corpus's own")
+    parser.add_argument("--no-ingest", action="store_true", help="answer from the index as it is")
+    parser.add_argument("--watch", action="store_true", help="ingest again when a file of the corpus changes")
+    parser.add_argument(
+        "--password-file", type=Path, metavar="FILE",
+        help="file with the password that visitors must give; needed to listen on other addresses than this machine's",
+    )  # fmt: skip
+    return parser
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _password(args: argparse.Namespace) -> str | None:
+    if args.password_file is None:
+        if not _is_local(args.host):
+            raise UsageError(
+                f"Listening on {args.host} lets others reach the page; give --password-file FILE with a password, "
+                "or leave --host out."
+            )
+        return None
+    try:
+        password = str(args.password_file.read_text(encoding="utf-8")).strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"The password file {args.password_file} cannot be read as text.") from exc
+    if not password:
+        raise UsageError(f"The password file {args.password_file} is empty; write a password into it.")
+    return password
+
+
+def _bring_up_to_date(args: argparse.Namespace) -> None:
+    report = ingest([args.corpus], args.index, config=args.config)
+    for document in report.documents:
+        if document.problem:
+            print(f"{document.source}: {document.problem}", file=sys.stderr)
+
+
+def _watch(args: argparse.Namespace) -> None:
+    """Ingest at each change of the corpus, once its files have been still for an interval."""
+    done = fingerprint([args.corpus], args.config)
+    while True:
+        now = fingerprint([args.corpus], args.config)
+        time.sleep(WATCH_INTERVAL_S)
+        if now == done or now != fingerprint([args.corpus], args.config):
+            continue
+        done = now
+        try:
+            _bring_up_to_date(args)
+        except GuideError as exc:
+            print(exc, file=sys.stderr)
+
+
+def _run(args: argparse.Namespace) -> int:
+    password = _password(args)
+    if not args.no_ingest:
+        _bring_up_to_date(args)
+    bot = load_bot(args.index)
+    bot.starters()  # loads the encoder now, so that the first visitor does not wait for it
+    from bot.page import build_page, launch_page  # noqa: PLC0415 - seconds to import, not needed for an error
+
+    if args.watch:
+        threading.Thread(target=_watch, args=(args,), daemon=True).start()
+    host = f"[{args.host}]" if ":" in args.host else args.host
+    print(f"{bot.title}: open http://{host}:{args.port} (Ctrl-C ends)", flush=True)
+    launch_page(build_page(bot), args.host, args.port, password)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve the page; returns the exit code."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return _run(args)
+    except UsageError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    except GuideError as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

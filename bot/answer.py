@@ -1,0 +1,315 @@
+"""From hits to an answer: whether the guide says it, which sentences to quote, and in which shape.
+
+Takes a query, a :class:`Retrieval` and the pages, gives a :class:`Draft`. Everything that it quotes is
+a segment of a passage, whole; nothing is worded here but what says that something is missing, and
+that is chosen in ``render``.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.datatypes import Citation, Hit, Layout, Quotation, Quote
+from bot.details import FIGURE, Detail, Vocabulary, asked_detail, is_known
+from bot.lexical import terms
+from bot.retrieve import Retrieval
+from bot.understand import Query, QuestionType
+from ingest.datatypes import Page, Passage, PassageKind, Segment, SegmentRole
+from ingest.index import is_quote_found, page_quotes
+
+__all__ = ["Draft", "Reason", "cite", "compose", "has_steps", "verified"]
+
+MAX_LEAD_WORDS = 60  # lists and steps may be longer: half of one is wrong
+MAX_TEXT_WORDS = 170  # of quotes; places and labels come on top and the whole stays under 200
+MAX_RELATED_WORDS = 45
+MAX_RELATED = 2
+RELATED_MARGIN = 0.12  # of the score; what is farther behind the best hit is another topic
+
+# Calibrated on guideqa/train with the bundled encoder, see docs/decisions/0004-declining.md.
+MIN_DENSE = 0.20
+MIN_DENSE_UNKNOWN = 0.24  # where most of the question's words are not in the guide
+UNKNOWN_SHARE = 0.7
+DETAIL_MARGIN = 0.10  # another hit so near may give the detail that the first lacks
+
+_NOT_A_STEP = re.compile(
+    r"^(?:this|these|that|it|its|they|there|the|a|an|you|your|people|most|some|many|for|if|because|although|while|when|both|each|in this|research|studies|such|"
+    r"pain|stretching|exercises?)\b(?![^.]*\b(?:, then|, (?:gently|slowly))\b)|'s\b|\bis\b (?:a|the)\b",
+    re.IGNORECASE,
+)
+_CAUTION = re.compile(
+    r"\b(?:avoid|avoiding|stop|never|do not|don['’]t|careful(?:ly)?|caution|cautious|without (?:bouncing|forcing|pain)|not pain|sharp|remember|should not|must not|unless|risk|too far|overdo)\b",  # noqa: RUF001
+    re.IGNORECASE,
+)
+_NEEDS_ITS_BEFORE = re.compile(r"^(?:it|its|this|that|these|those|they|then|also|but|so|both|each|instead|otherwise|however)\b", re.IGNORECASE)
+
+
+class Reason(StrEnum):
+    """Why an answer is what it is."""
+
+    FOUND = "found"
+    NOTHING_NEAR = "nothing near"
+    UNKNOWN_THING = "a thing the guide does not name"
+    DETAIL_MISSING = "the topic is there, the detail is not"
+    HELD_BACK = "steps held back after a warning sign"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is quoted and why.
+
+    :param missing: What the guide does not say: a thing's name, or a detail's phrase; else "".
+    :param focus: The passages quoted in the lead, best first.
+    """
+
+    reason: Reason
+    lead: tuple[Quotation, ...] = ()
+    more: tuple[Quotation, ...] = ()
+    missing: str = ""
+    focus: tuple[Passage, ...] = ()
+
+
+# --- is it there -----------------------------------------------------------------------------------
+
+
+def _full_text(passage: Passage) -> str:
+    return f"{' '.join(passage.section)} {passage.title} {passage.text}"
+
+
+def _unknown_share(text: str, knows_term: Callable[[str], bool]) -> float:
+    own = set(terms(text))
+    return sum(not knows_term(term) for term in own) / len(own) if own else 0.0
+
+
+def _missing(
+    query: Query, retrieval: Retrieval, knows_term: Callable[[str], bool], vocabulary: Vocabulary
+) -> tuple[Reason, str]:
+    for name, thing in vocabulary.find(query.text):
+        if thing.is_topic and not is_known(thing, knows_term):
+            return Reason.UNKNOWN_THING, name
+    floor = MIN_DENSE if _unknown_share(query.text, knows_term) < UNKNOWN_SHARE else MIN_DENSE_UNKNOWN
+    if not retrieval.hits or retrieval.dense < floor:
+        return Reason.NOTHING_NEAR, ""
+    detail = asked_detail(query.text)
+    if detail is not None and _giving(detail, retrieval.hits) is None:
+        return Reason.DETAIL_MISSING, detail.phrase
+    return Reason.FOUND, ""
+
+
+def _giving(detail: Detail, hits: Sequence[Hit]) -> Hit | None:
+    """Find the first hit, not far behind the best, that gives the detail."""
+    near = [hit for hit in hits if hit.score >= hits[0].score - DETAIL_MARGIN]
+    return next((hit for hit in near if detail.is_given(_full_text(hit.passage))), None)
+
+
+# --- choosing sentences ----------------------------------------------------------------------------
+
+
+def _count(segments: Sequence[Segment]) -> int:
+    return sum(len(segment.text.split()) for segment in segments)
+
+
+def _window(segments: Sequence[Segment], best: int, max_words: int) -> tuple[int, int]:
+    """Grow a stretch of whole segments around the best one while it stays within the words.
+
+    :return: First and last plus one; the best segment alone where even that is longer.
+    """
+    first, last = best, best + 1
+    while True:
+        before = first > 0 and _count(segments[first - 1 : last]) <= max_words
+        after = last < len(segments) and _count(segments[first : last + 1]) <= max_words
+        if before and (not after or _NEEDS_ITS_BEFORE.match(segments[first].text)):
+            first -= 1
+        elif after:
+            last += 1
+        elif before:
+            first -= 1
+        else:
+            return first, last
+
+
+def _best_segment(segments: Sequence[Segment], scores: Sequence[float], is_eligible: Callable[[Segment], bool]) -> int:
+    eligible = [at for at, segment in enumerate(segments) if is_eligible(segment)] or list(range(len(segments)))
+    return max(eligible, key=lambda at: (scores[at], -at))
+
+
+def _bold(segment: Segment) -> tuple[tuple[int, int], ...]:
+    return tuple(match.span() for match in FIGURE.finditer(segment.text))
+
+
+def _quotes(passage: Passage, segments: Sequence[Segment], has_figures: bool = False) -> tuple[Quote, ...]:
+    return tuple(Quote(s, passage, _bold(s) if has_figures else ()) for s in segments)
+
+
+def _is_entry(segment: Segment) -> bool:
+    return segment.role in (SegmentRole.ITEM, SegmentRole.STEP)
+
+
+def has_steps(passage: Passage) -> bool:
+    """Tell whether an item tells how to do something: numbered steps, or mostly imperative sentences."""
+    if passage.kind is not PassageKind.ITEM:
+        return False
+    steps = [s for s in passage.segments if s.role is SegmentRole.STEP or not _NOT_A_STEP.search(s.text)]
+    return len(steps) >= 2 and len(steps) * 2 >= len(passage.segments)
+
+
+# --- shapes ----------------------------------------------------------------------------------------
+
+
+def _list_lead(passage: Passage) -> list[Quotation]:
+    entries = [s for s in passage.segments if _is_entry(s)]
+    intro = [s for s in passage.segments if s.role is SegmentRole.LEAD]
+    closing = [s for s in passage.segments if s.role is SegmentRole.SENTENCE]
+    layout = Layout.STEPS if entries and entries[0].role is SegmentRole.STEP else Layout.BULLETS
+    parts = [Quotation(_quotes(passage, intro), title=passage.title)] if intro else []
+    parts.append(Quotation(_quotes(passage, entries), layout, "" if intro else passage.title))
+    if closing:
+        parts.append(Quotation(_quotes(passage, closing)))
+    return parts
+
+
+def _steps_lead(passage: Passage, has_figures: bool) -> list[Quotation]:
+    """Number what is to be done, in the guide's order; what only explains follows as text."""
+    is_step = [s.role is SegmentRole.STEP or not _NOT_A_STEP.search(s.text) for s in passage.segments]
+    steps = [s for s, is_one in zip(passage.segments, is_step, strict=True) if is_one]
+    rest = [s for s, is_one in zip(passage.segments, is_step, strict=True) if not is_one]
+    parts = [Quotation(_quotes(passage, steps, has_figures), Layout.STEPS, passage.title)]
+    if rest:
+        parts.append(Quotation(_quotes(passage, rest, has_figures)))
+    return parts
+
+
+def _text_lead(
+    passage: Passage, scores: Sequence[float], detail: Detail | None, has_figures: bool
+) -> tuple[list[Quotation], list[Segment]]:
+    """Quote a stretch around the best sentence; gives what is left of the passage too."""
+    segments = passage.segments
+    best = _best_segment(segments, scores, lambda s: detail is None or detail.is_given(s.text))
+    first, last = _window(segments, best, MAX_LEAD_WORDS)
+    title = passage.title if passage.kind is PassageKind.ITEM else ""
+    lead = [Quotation(_quotes(passage, segments[first:last], has_figures), title=title)]
+    return lead, [*segments[:first], *segments[last:]]
+
+
+def _asks_for_all(query: Query, passage: Passage) -> bool:
+    """Tell whether a question is about an item as a whole and not about something in it."""
+    if query.type in (QuestionType.STEPS, QuestionType.LIST):
+        return True
+    beside = set(terms(query.text)) - set(terms(passage.title))
+    return query.type in (QuestionType.OPEN, QuestionType.DEFINITION) and len(beside) <= 1
+
+
+def _lead(
+    query: Query, hit: Hit, scores: Sequence[float], detail: Detail | None
+) -> tuple[list[Quotation], list[Segment]]:
+    passage = hit.passage
+    has_figures = query.type is QuestionType.FIGURE or detail is not None
+    entries = [s for s in passage.segments if _is_entry(s)]
+    if passage.kind is PassageKind.LIST and entries:
+        return _list_lead(passage), []
+    if has_steps(passage) and _asks_for_all(query, passage):
+        return _steps_lead(passage, has_figures), []
+    return _text_lead(passage, scores, detail, has_figures)
+
+
+def _cautions(passage: Passage, passages: Sequence[Passage]) -> list[Quotation]:
+    """Quote the cautions of a section with the exercise that they belong to."""
+    found = []
+    for other in passages:
+        is_near = other.kind is PassageKind.PROSE and other.source == passage.source
+        if is_near and other.section == passage.section:
+            sentences = [s for s in other.segments if _CAUTION.search(s.text)]
+            if sentences:
+                found.append(Quotation(_quotes(other, sentences)))
+    return found[:1]
+
+
+def _related(hits: Sequence[Hit], retrieval: Retrieval, used: set[str], budget: int) -> list[Quotation]:
+    """Quote the best sentences of the next hits, as far as the words reach."""
+    found: list[Quotation] = []
+    for hit in hits:
+        passage = hit.passage
+        if passage.id in used or hit.score < retrieval.hits[0].score - RELATED_MARGIN or len(found) >= MAX_RELATED:
+            continue
+        scores = retrieval.segment_scores[hit.rank - 1]
+        if passage.kind is PassageKind.LIST:
+            segments: Sequence[Segment] = passage.segments
+            entries = [s for s in segments if _is_entry(s)]
+            if _count(segments) > min(budget, MAX_RELATED_WORDS) or not entries:
+                continue
+            found.extend(_list_lead(passage))
+        else:
+            best = _best_segment(passage.segments, scores, lambda _: True)
+            first, last = _window(passage.segments, best, MAX_RELATED_WORDS)
+            segments = passage.segments[first:last]
+            if _count(segments) > budget:
+                continue
+            found.append(Quotation(_quotes(passage, segments), title=passage.title))
+        budget -= _count(segments)
+        used.add(passage.id)
+    return found
+
+
+def compose(
+    query: Query,
+    retrieval: Retrieval,
+    passages: Sequence[Passage],
+    knows_term: Callable[[str], bool],
+    vocabulary: Vocabulary,
+    is_held: bool = False,
+) -> Draft:
+    """Choose what to quote.
+
+    :param passages: All passages of the generation, in order.
+    :param knows_term: Tells whether any passage holds a stem.
+    :param is_held: No exercise steps may be shown.
+    """
+    reason, missing = _missing(query, retrieval, knows_term, vocabulary)
+    hits = retrieval.hits
+    if is_held:
+        if hits and has_steps(hits[0].passage):
+            return Draft(Reason.HELD_BACK)
+        hits = tuple(hit for hit in hits if not has_steps(hit.passage))
+    if reason in (Reason.NOTHING_NEAR, Reason.UNKNOWN_THING) or not hits:
+        return Draft(reason, missing=missing)
+    detail = asked_detail(query.text)
+    giving = _giving(detail, hits) if detail is not None else None
+    top = giving or hits[0]
+    scores = retrieval.segment_scores[top.rank - 1]
+    lead, rest = _lead(query, top, scores, detail if giving else None)
+    if reason is Reason.DETAIL_MISSING:
+        return Draft(reason, more=tuple(lead), missing=missing, focus=(top.passage,))
+    more: list[Quotation] = []
+    budget = MAX_TEXT_WORDS - sum(_count([q.segment for q in part.quotes]) for part in lead)
+    if rest and _count(rest) <= budget:
+        more.append(Quotation(_quotes(top.passage, rest)))
+        budget -= _count(rest)
+    if has_steps(top.passage):
+        more.extend(_cautions(top.passage, passages))
+    else:
+        more.extend(_related(hits[1:] if top is hits[0] else hits, retrieval, {top.passage.id}, budget))
+    return Draft(Reason.FOUND, tuple(lead), tuple(more), focus=(top.passage,))
+
+
+# --- proof -----------------------------------------------------------------------------------------
+
+
+def verified(parts: Sequence[Quotation], pages: Mapping[str, Sequence[Page]]) -> tuple[Quotation, ...]:
+    """Keep the quotations whose every quote is found in its page; the others are not shown."""
+    return tuple(
+        part
+        for part in parts
+        if part.quotes and all(is_quote_found(q.segment, pages[q.passage.source]) for q in part.quotes)
+    )
+
+
+def cite(parts: Sequence[Quotation], pages: Mapping[str, Sequence[Page]]) -> tuple[Citation, ...]:
+    """Say where each quote stands, one citation for each page that it stands on."""
+    found: dict[Citation, None] = {}
+    for part in parts:
+        for quote in part.quotes:
+            passage = quote.passage
+            source = pages[passage.source]
+            for index, text in page_quotes(quote.segment, source):
+                found[Citation(passage.source, index + 1, source[index].label, passage.section, text)] = None
+    return tuple(found)

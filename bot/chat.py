@@ -1,0 +1,343 @@
+"""The conversation: safety first, then small talk, then the question; and the only maker of a Bot.
+
+Takes messages, gives answers. A conversation is its messages: what it has come to is found by going
+through them again, so the server keeps nothing of anybody. A new generation of the index is picked up
+before the next message.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.answer import Draft, Reason, cite, compose, has_steps, verified
+from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
+from bot.details import load_vocabulary
+from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, decline_note, small_talk_note
+from bot.retrieve import Retrieval, Retriever
+from bot.safety import Assessment, Gate, universal_signs
+from bot.understand import Context, Query, QuestionType, SmallTalk, find_small_talk, understand
+from ingest.datatypes import Encoder, Passage, PassageKind
+from ingest.encode import load_encoder
+from ingest.errors import GuideError
+from ingest.index import Generation, check_encoder, live_name, load_live
+
+__all__ = ["Bot", "Trace", "load_bot"]
+
+logger = logging.getLogger(__name__)
+
+TOP_K = 10
+MAX_SUGGESTIONS = 3
+MAX_STARTERS = 5
+MAX_TURNS_REPLAYED = 12  # what a conversation is about never goes back further
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How an answer came about, for ``python -m bot why``."""
+
+    assessment: Assessment
+    small_talk: SmallTalk | None = None
+    query: Query | None = None
+    retrieval: Retrieval | None = None
+    draft: Draft | None = None
+
+
+@dataclass(slots=True)
+class _Engine:
+    """One generation with all that is made from it; never changed, only replaced."""
+
+    generation: Generation
+    retriever: Retriever
+    gate: Gate
+    offers: dict[str, str]  # question -> id of the passage that it must be answered from
+    is_proven: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def disclaimer(self) -> str:
+        return self.generation.guide.disclaimer
+
+
+def _make_engine(generation: Generation, encoder: Encoder) -> _Engine:
+    signs = universal_signs().merge(generation.signs)
+    return _Engine(
+        generation=generation,
+        retriever=Retriever(generation, encoder),
+        gate=Gate(signs, generation.guide.numbers, encoder),
+        offers=_offers(generation.passages),
+    )
+
+
+def _offers(passages: Sequence[Passage]) -> dict[str, str]:
+    """List questions that the guide itself suggests: its FAQ, and its items by name."""
+    questions: dict[str, str] = {}
+    for passage in passages:
+        if passage.kind is PassageKind.FAQ:
+            questions.setdefault(passage.title, passage.id)
+        elif passage.kind is PassageKind.ITEM and has_steps(passage):
+            questions.setdefault(f"How do I do “{passage.title}”?", passage.id)
+        elif passage.kind is PassageKind.ITEM:
+            questions.setdefault(f"What does the guide say about “{passage.title}”?", passage.id)
+    return questions
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a conversation has come to."""
+
+    messages: tuple[str, ...] = ()
+    context: Context = Context()
+
+
+def _step(engine: _Engine, state: _State, message: str) -> tuple[Answer, _State, Trace]:
+    """Answer one message; gives the answer, what the conversation has come to, and how it came about."""
+    messages = (*state.messages, message)
+    assessment = engine.gate.assess(messages)
+    if assessment.urgency is Urgency.EMERGENCY:
+        answer = _answer(engine, AnswerKind.WARNING, assessment)
+        return answer, _State(messages, state.context), Trace(assessment)
+    if len(message) > engine.generation.guide.max_message_chars:
+        kind = AnswerKind.WARNING if assessment.warning else AnswerKind.CLARIFY
+        answer = _answer(engine, kind, assessment, note=TOO_LONG)
+        return answer, _State(messages, state.context), Trace(assessment)
+    if assessment.is_cleared_now:
+        answer = _answer(engine, AnswerKind.SMALLTALK, assessment, note=CLEARED)
+        return answer, _State(messages, state.context), Trace(assessment)
+    small_talk = find_small_talk(message)
+    if small_talk is not None and assessment.warning is None:
+        answer = _small_talk_answer(engine, small_talk, assessment)
+        return answer, _State(messages, state.context), Trace(assessment, small_talk)
+    return _question_step(engine, state, messages, assessment)
+
+
+def _small_talk_answer(engine: _Engine, small_talk: SmallTalk, assessment: Assessment) -> Answer:
+    guide = engine.generation.guide
+    sources = [entry.source for entry in engine.generation.manifest.sources]
+    note = small_talk_note(small_talk, guide.title, sources)
+    is_ending = small_talk in (SmallTalk.THANKS, SmallTalk.GOODBYE)
+    suggestions = () if is_ending or assessment.is_held else _starters(engine)[:MAX_SUGGESTIONS]
+    return _answer(engine, AnswerKind.SMALLTALK, assessment, note=note, suggestions=suggestions)
+
+
+def _question_step(
+    engine: _Engine, state: _State, messages: tuple[str, ...], assessment: Assessment
+) -> tuple[Answer, _State, Trace]:
+    retriever, pages = engine.retriever, engine.generation.pages
+    query = understand(retriever.speller.repair(messages[-1]), state.context)
+    if query.is_bare and not state.context.focus:
+        answer = _answer(
+            engine, AnswerKind.CLARIFY, assessment, note=WHAT_ABOUT, suggestions=_starters(engine)[:MAX_SUGGESTIONS]
+        )
+        return answer, _State(messages, state.context), Trace(assessment, query=query)
+    retrieval = retriever.retrieve(query, state.context, TOP_K)
+    draft = compose(
+        query, retrieval, retriever.passages, retriever.knows_term, load_vocabulary(), assessment.is_held
+    )
+    lead, more = verified(draft.lead, pages), verified(draft.more, pages)
+    kind, note = AnswerKind.ANSWER, ""
+    if not lead:
+        reason = draft.reason if draft.reason is not Reason.FOUND else Reason.NOTHING_NEAR
+        kind, note = AnswerKind.DECLINE, decline_note(reason, draft.missing)
+    if assessment.warning is not None:
+        kind = AnswerKind.WARNING
+        if not lead:
+            note, more = "", ()  # a warning is an answer in itself; that the guide lacks the rest is no help
+    suggestions = () if assessment.is_held else _suggestions(engine, retrieval, draft, messages)
+    answer = _answer(engine, kind, assessment, note=note, lead=lead, more=more, suggestions=suggestions)
+    return answer, _State(messages, _context(query, draft, retrieval, state.context)), Trace(
+        assessment, query=query, retrieval=retrieval, draft=draft
+    )
+
+
+def _context(query: Query, draft: Draft, retrieval: Retrieval, before: Context) -> Context:
+    if not draft.focus:
+        return before
+    passage = draft.focus[0]
+    listed = passage.item_ids or (before.listed if passage.id in before.listed else ())
+    return Context(
+        query=retrieval.texts[-1] if query.is_follow_up else query.text,
+        type=query.type,
+        focus=tuple(p.id for p in draft.focus),
+        listed=listed,
+    )
+
+
+def _answer(
+    engine: _Engine,
+    kind: AnswerKind,
+    assessment: Assessment,
+    *,
+    note: str = "",
+    lead: tuple[Quotation, ...] = (),
+    more: tuple[Quotation, ...] = (),
+    suggestions: tuple[str, ...] = (),
+) -> Answer:
+    return Answer(
+        kind=kind,
+        disclaimer=engine.disclaimer,
+        urgency=assessment.urgency,
+        note=note,
+        lead=lead,
+        more=more,
+        warning=assessment.warning,
+        citations=cite((*lead, *more), engine.generation.pages),
+        suggestions=suggestions,
+        is_held=assessment.is_held,
+    )
+
+
+# --- suggestions -----------------------------------------------------------------------------------
+
+
+def _prove(engine: _Engine, question: str) -> bool:
+    """Tell whether a question offered by itself is answered from its passage, found out once."""
+    if question not in engine.is_proven:
+        query = understand(question, Context())
+        retriever = engine.retriever
+        draft = compose(
+            query,
+            retriever.retrieve(query, Context(), TOP_K),
+            retriever.passages,
+            retriever.knows_term,
+            load_vocabulary(),
+        )
+        answered = draft.focus[0].id if draft.lead and draft.focus else ""
+        engine.is_proven[question] = answered == engine.offers[question]
+    return engine.is_proven[question]
+
+
+def _starters(engine: _Engine) -> tuple[str, ...]:
+    """Choose starter questions: from the FAQ and the items in turn, spread over the guide."""
+    groups: dict[tuple[PassageKind, tuple[str, ...]], list[str]] = {}
+    for question, id_ in engine.offers.items():
+        passage = engine.retriever.passages[engine.retriever.row_of[id_]]
+        has_own_group = passage.kind is PassageKind.ITEM
+        groups.setdefault((passage.kind, passage.section if has_own_group else ()), []).append(question)
+    faq = [q for (kind, _), qs in groups.items() if kind is PassageKind.FAQ for q in qs]
+    steps = [q for (kind, _), qs in groups.items() if kind is PassageKind.ITEM for q in qs[:1]]
+    steps.sort(key=lambda question: not question.startswith("How do I"))
+    mixed = [*faq[:3], *steps[:2], *faq[3:], *steps[2:]]
+    return tuple(q for q in mixed if _prove(engine, q))[:MAX_STARTERS]
+
+
+def _suggestions(engine: _Engine, retrieval: Retrieval, draft: Draft, messages: Sequence[str]) -> tuple[str, ...]:
+    """Offer questions near the answer: about the next hits and the neighbours of what was quoted."""
+    shown = {quotation.quotes[0].passage.id for quotation in (*draft.lead, *draft.more)}
+    by_passage = {id_: question for question, id_ in engine.offers.items()}
+    near: list[str] = []
+    if draft.focus and draft.focus[0].item_ids:
+        near += draft.focus[0].item_ids
+    near += [hit.passage.id for hit in retrieval.hits]
+    asked = {message.casefold().strip() for message in messages}
+    found: list[str] = []
+    for id_ in near:
+        question = by_passage.get(id_, "")
+        if not question or id_ in shown or question in found or question.casefold() in asked:
+            continue
+        if len(found) < MAX_SUGGESTIONS and _prove(engine, question):
+            found.append(question)
+    return tuple(found) or _starters(engine)[:MAX_SUGGESTIONS]
+
+
+# --- the bot ---------------------------------------------------------------------------------------
+
+
+class Bot:
+    """Answers from the live generation of an index folder; safe to use from several threads."""
+
+    def __init__(self, index_dir: Path, encoder: Encoder, generation: Generation) -> None:
+        self._index_dir = index_dir
+        self._encoder = encoder
+        self._engine = _make_engine(generation, encoder)
+        self._failed = ""
+        self._lock = threading.Lock()
+
+    @property
+    def title(self) -> str:
+        """Title of the guide."""
+        return self._engine.generation.guide.title
+
+    @property
+    def description(self) -> str:
+        """One sentence on what can be asked."""
+        return self._engine.generation.guide.description
+
+    @property
+    def disclaimer(self) -> str:
+        """What stands in every answer."""
+        return self._engine.disclaimer
+
+    @property
+    def accent(self) -> str:
+        """Colour of the page, as #rrggbb."""
+        return self._engine.generation.guide.accent
+
+    def starters(self) -> tuple[str, ...]:
+        """Questions for an empty page, each of which the guide answers."""
+        return _starters(self._current())
+
+    def reply(self, message: str, history: Sequence[Mapping[str, Any]] = ()) -> Answer:
+        """Answer a message.
+
+        :param history: Earlier messages, oldest first, as {"role": "user" or "assistant", "content": text}.
+        """
+        return self.explain(message, history)[0]
+
+    def explain(self, message: str, history: Sequence[Mapping[str, Any]] = ()) -> tuple[Answer, Trace]:
+        """Answer a message and tell how the answer came about."""
+        engine = self._current()
+        earlier = [str(turn["content"]) for turn in history if turn["role"] == "user"]
+        state = _State(tuple(earlier[:-MAX_TURNS_REPLAYED]))
+        for past in earlier[-MAX_TURNS_REPLAYED:]:
+            _, state, _ = _step(engine, state, past)
+        answer, _, trace = _step(engine, state, message)
+        return answer, trace
+
+    def converse(self, turns: Sequence[str]) -> list[tuple[Answer, float]]:
+        """Answer a conversation turn by turn; each answer comes with its time in milliseconds."""
+        engine, state = self._current(), _State()
+        answers = []
+        for turn in turns:
+            started = time.perf_counter()
+            answer, state, _ = _step(engine, state, turn)
+            answers.append((answer, (time.perf_counter() - started) * 1000))
+        return answers
+
+    def _current(self) -> _Engine:
+        """Give the engine of the live generation; a new one that cannot be used leaves the old in place."""
+        try:
+            name = live_name(self._index_dir)
+        except GuideError:
+            return self._engine
+        if name in (self._engine.generation.name, self._failed):
+            return self._engine
+        with self._lock:
+            if name not in (self._engine.generation.name, self._failed):
+                try:
+                    generation = load_live(self._index_dir)
+                    check_encoder(generation.manifest, self._encoder)
+                    self._engine = _make_engine(generation, self._encoder)
+                except GuideError as exc:
+                    self._failed = name
+                    logger.warning("The new index is not used: %s", exc)
+        return self._engine
+
+
+def load_bot(index: str | Path = "index", encoder: Encoder | None = None) -> Bot:
+    """Load an index folder and the encoder that it was built with.
+
+    :param encoder: Used instead of the one that the guide's configuration names.
+    :raises IndexMissingError: If there is no index in the folder.
+    :raises IndexDamagedError: If a file of it is gone or damaged.
+    :raises IndexMismatchError: If it was built with another format or encoder.
+    :raises EncoderError: If the encoder is not on this machine.
+    :raises ConfigError: If a data file of warning signs is wrong.
+    """
+    folder = Path(index)
+    generation = load_live(folder)
+    running = encoder if encoder is not None else load_encoder(generation.guide.encoder)
+    check_encoder(generation.manifest, running)
+    return Bot(folder, running, generation)
