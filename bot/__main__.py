@@ -61,7 +61,7 @@ def _batch(bot: Bot, source: Path, target: Path) -> int:
     try:
         with target.open("w", encoding="utf-8") as file:
             for id_, turns in tqdm(rows, disable=not sys.stderr.isatty(), unit="conversation"):
-                records = [to_record(answer, latency) for answer, latency in bot.converse(turns)]
+                records = [to_record(turn.answer, turn.latency_ms) for turn in bot.converse(turns)]
                 file.write(json.dumps({"id": id_, "answers": records}, ensure_ascii=False) + "\n")
     except OSError as exc:
         raise UsageError(f"The answers cannot be written to {target}: {exc.strerror}.") from exc
@@ -118,7 +118,7 @@ def _run(args: argparse.Namespace) -> int:
     if (args.batch is None) != (args.out is None):
         raise UsageError("A batch needs both files: --batch IN.jsonl --out OUT.jsonl")
     if command == "eval" and len(args.words) != 2:
-        raise UsageError("Name one file of judgments: python -m bot eval JUDGMENTS.jsonl")
+        raise UsageError("Name one file or folder of judgments: python -m bot eval JUDGMENTS.jsonl")
     if command == "why" and len(args.words) < 2:
         raise UsageError('Give the question: python -m bot why "question"')
     bot = load_bot(args.index)
@@ -127,9 +127,9 @@ def _run(args: argparse.Namespace) -> int:
     if not args.words:
         return _converse(bot)
     if command == "eval":
-        from bot.evaluate import evaluate_file, table  # noqa: PLC0415 - not needed to answer
+        from bot.evaluate import evaluate, read_judgments, table  # noqa: PLC0415 - not needed to answer
 
-        print(table(evaluate_file(bot, Path(args.words[1]))))
+        print(table(evaluate(bot, read_judgments(Path(args.words[1])))))
         return 0
     if command == "why":
         _, trace = bot.explain(" ".join(args.words[1:]))

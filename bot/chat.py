@@ -25,7 +25,7 @@ from ingest.encode import load_encoder
 from ingest.errors import GuideError
 from ingest.index import Generation, check_encoder, live_name, load_live
 
-__all__ = ["Bot", "Trace", "load_bot"]
+__all__ = ["Bot", "Trace", "Turn", "load_bot"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,15 @@ class Trace:
     query: Query | None = None
     retrieval: Retrieval | None = None
     draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One answered message of a conversation."""
+
+    answer: Answer
+    trace: Trace
+    latency_ms: float
 
 
 @dataclass(slots=True)
@@ -296,15 +305,15 @@ class Bot:
         answer, _, trace = _step(engine, state, message)
         return answer, trace
 
-    def converse(self, turns: Sequence[str]) -> list[tuple[Answer, float]]:
-        """Answer a conversation turn by turn; each answer comes with its time in milliseconds."""
+    def converse(self, turns: Sequence[str]) -> list[Turn]:
+        """Answer a conversation turn by turn."""
         engine, state = self._current(), _State()
-        answers = []
-        for turn in turns:
+        answered = []
+        for message in turns:
             started = time.perf_counter()
-            answer, state, _ = _step(engine, state, turn)
-            answers.append((answer, (time.perf_counter() - started) * 1000))
-        return answers
+            answer, state, trace = _step(engine, state, message)
+            answered.append(Turn(answer, trace, (time.perf_counter() - started) * 1000))
+        return answered
 
     def _current(self) -> _Engine:
         """Give the engine of the live generation; a new one that cannot be used leaves the old in place."""
