@@ -225,14 +225,13 @@ class _Reader:
         written = split_wording(wording)
         places = [[self._spell(words) for words in place] for place in written]
         meaning: list[list[tuple[str, ...]]] = []
-        for place, words_written in zip(places, written, strict=True):
-            if words_written[0].startswith("="):
-                meaning.append(place)
-                continue
-            left = {words: tuple(word for word in words if word not in self._fillers) for words in place}
-            kept = [short for words, short in left.items() if short or not words]
+        for place, alternatives in zip(places, written, strict=True):
+            kept = [
+                words if "=" in alternative else tuple(word for word in words if word not in self._fillers)
+                for words, alternative in zip(place, alternatives, strict=True)
+            ]
             if any(kept):
-                meaning.append(kept)
+                meaning.append(list(dict.fromkeys(kept)))
         needed = sum(all(place) for place in meaning)
         return places if needed < min(2, sum(all(place) for place in places)) else meaning
 
@@ -486,8 +485,10 @@ class _Judge:
                 clause = words[follows].clause
                 at = follows
             if at in problems:
-                yield from problems[at]
-                at = max(item.end for item in problems[at])
+                end = max(item.end for item in problems[at])
+                for inner in range(at, end):
+                    yield from problems.get(inner, ())
+                at = end
             elif at in links:
                 at = links[at]
             elif at in places:
@@ -580,7 +581,7 @@ class _Judge:
         """Tell a question about signs from one of a person who has one; it begins before the sign."""
         sentence = self._words[start].sentence
         if any(
-            self._words[item.start].sentence == sentence and not self._overlaps(item, ":impersonal")
+            self._words[item.start].sentence == sentence and not self._is_within(item, ":impersonal")
             for item in self._found.get(":persons", ())
         ):
             return False
@@ -632,6 +633,9 @@ class _Judge:
 
     def _overlaps(self, item: _Found, name: str) -> bool:
         return any(item.start < other.end and other.start < item.end for other in self._found.get(name, ()))
+
+    def _is_within(self, item: _Found, name: str) -> bool:
+        return any(other.start <= item.start and item.end <= other.end for other in self._found.get(name, ()))
 
     def _text(self, part: _Found) -> str:
         return " ".join(word.text for word in self._words[part.start : part.end])
