@@ -17,8 +17,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-# Gradio reads this when it is imported, and would otherwise report each start to its makers.
+# Gradio reads these when it is imported or a page is built. It would report each start to its makers, and
+# after each message make statistics of the last 10,000, by a library that takes a second to load.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 
 import gradio as gr
 from gradio.components.chatbot import ExampleMessage
@@ -33,8 +36,9 @@ logger = logging.getLogger(__name__)
 
 DATA = Path(__file__).parent / "data"
 
-# A message is a question, not a letter; longer ones cost more than they tell.
-MAX_MESSAGE_CHARS = 4_000
+# The bot has a smaller limit of its own, and looks for warning signs before it refuses; this one only
+# bounds the work that a message can make.
+MAX_MESSAGE_CHARS = 20_000
 
 # The whole conversation travels with every message and has to fit the browser's 5 MB of storage.
 MAX_MESSAGES = 400
@@ -58,7 +62,7 @@ EMPTY_STATE = """\
 ## What would you like to know?
 
 Choose a question, or write your own below. \
-What you write stays in this browser, until you clear the chat."""
+The chat stays in this browser until you clear it."""
 
 
 class BotLike(Protocol):
@@ -221,7 +225,7 @@ def to_chat(conversation: Conversation, waiting_for: str = "") -> list[dict[str,
     if waiting_for:
         chat.append({"role": "user", "content": escape_markdown(waiting_for)})
         chat.append({"role": "assistant", "content": f"*{WAITING}*"})
-    elif chat:
+    elif conversation.suggestions:
         chat[-1]["options"] = [{"value": suggestion} for suggestion in conversation.suggestions]
     return chat
 
@@ -250,11 +254,7 @@ def warning_html(conversation: Conversation) -> str:
         f'<path class="mark" d="M12 {top}V{bottom}"/>'
         f'<circle class="dot" cx="12" cy="{float(bottom) + 3.2:g}" r="1.4"/></svg>'
     )
-    message = "".join(
-        f"<p>{html.escape(part.strip())}</p>"
-        for part in re.split(r"\n\s*\n", warning.message)
-        if part.strip()
-    )
+    message = "".join(f"<p>{html.escape(part.strip())}</p>" for part in re.split(r"\n\s*\n", warning.message))
     if conversation.is_earlier:
         message = f"<details><summary>What to do</summary>{message}</details>"
     digits = re.sub(r"[^\d+]", "", warning.call)
