@@ -145,9 +145,7 @@ def _find_repeated(edge: Sequence[Row], page_count: int, body_size: float) -> se
         is_small = 0.0 < row.line.size < 0.93 * body_size
         is_sentence = row.text.endswith(".") and len(row.text.split()) >= MIN_SENTENCE_WORDS
         share_needed = MIN_SENTENCE_SHARE * page_count if is_sentence else needed
-        if key[0] and keys[key] >= (min(needed, MIN_RUNNING_PAGES) if row.line.size else share_needed):
-            found = found | {row}
-        elif is_small and places[row.line.y] >= needed and page_count > 2:
+        if (key[0] and keys[key] >= (min(needed, MIN_RUNNING_PAGES) if row.line.size else share_needed)) or (is_small and places[row.line.y] >= needed and page_count > 2):
             found = found | {row}
     return found
 
