@@ -12,7 +12,7 @@ import html
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ from gradio.components.chatbot import ExampleMessage
 
 from bot.datatypes import Answer, AnswerKind, Urgency, Warning  # noqa: A004
 from bot.render import to_markdown
-from ingest.errors import ConfigError, GuideError
+from ingest.errors import ConfigError, GuideError, UsageError
 
 __all__ = ["BotLike", "build_page", "launch_page"]
 
@@ -36,12 +36,9 @@ logger = logging.getLogger(__name__)
 
 DATA = Path(__file__).parent / "data"
 
-# The bot has a smaller limit of its own, and looks for warning signs before it refuses; this one only
-# bounds the work that a message can make.
+# What is longer is cut. The bot refuses sooner, but only after it has looked for warning signs: nothing
+# that someone in need may write is turned away before that.
 MAX_MESSAGE_CHARS = 20_000
-
-# The whole conversation travels with every message and has to fit the browser's 5 MB of storage.
-MAX_MESSAGES = 400
 
 # People at once; the encoder is the slow part and does not gain from more threads.
 MAX_ANSWERS_AT_ONCE = 8
@@ -57,7 +54,6 @@ DARK_BACKGROUND = "#2b2824"
 
 WAITING = "Looking in the guide …"
 TROUBLE = "Something went wrong and your message was not answered. Please send it again."
-TOO_MANY = "This conversation has become very long. Please press “Clear chat” and start a new one."
 EMPTY_STATE = """\
 ## What would you like to know?
 
@@ -190,16 +186,6 @@ def _with_answer(conversation: Conversation, message: str, answer: Answer) -> Co
     )
 
 
-def find_refusal(message: str, conversation: Conversation) -> str:
-    """Say in one sentence why a message cannot be taken, or give ""."""
-    if len(message) > MAX_MESSAGE_CHARS:
-        return (
-            f"Your message has {len(message):,} characters, and {MAX_MESSAGE_CHARS:,} is the most that can "
-            "be read at once. Please shorten it and send it again."
-        )
-    return TOO_MANY if len(conversation.messages) >= MAX_MESSAGES else ""
-
-
 def escape_markdown(text: str) -> str:
     """Make Markdown that shows a text exactly as it was typed.
 
@@ -323,6 +309,10 @@ def small_print_html(bot: BotLike) -> str:
     return f'<p id="small-print">{html.escape(bot.disclaimer)}</p>'
 
 
+# The role goes on the element that stays; a region that appears together with its text is not read out.
+_ALERT = "element.setAttribute('role', 'alert'); element.setAttribute('aria-live', 'assertive');"
+
+
 def build_page(bot: BotLike) -> gr.Blocks:
     """Build the page of a bot.
 
@@ -337,7 +327,7 @@ def build_page(bot: BotLike) -> gr.Blocks:
         with gr.Row(elem_id="top", equal_height=False):
             gr.HTML(heading_html(bot), elem_id="heading", padding=False)
             clear = gr.Button("Clear chat", elem_id="clear", size="sm", scale=0, min_width=0)
-        warning = gr.HTML("", elem_id="warning", padding=False, js_on_load=_LIVE.format("alert", "assertive"))
+        warning = gr.HTML("", elem_id="warning", padding=False, js_on_load=_ALERT)
         chat = gr.Chatbot(
             elem_id="chat",
             label="Conversation",
@@ -354,7 +344,6 @@ def build_page(bot: BotLike) -> gr.Blocks:
             placeholder=EMPTY_STATE,
             examples=_examples(bot),
         )
-        notice = gr.HTML("", elem_id="notice", padding=False, js_on_load=_LIVE.format("status", "polite"))
         with gr.Row(elem_id="composer", equal_height=False):
             box = gr.Textbox(
                 elem_id="message",
@@ -370,28 +359,22 @@ def build_page(bot: BotLike) -> gr.Blocks:
             send = gr.Button("Send", elem_id="send", variant="primary", scale=0, min_width=0)
         gr.HTML(small_print_html(bot), elem_id="foot", padding=False)
 
-        shown = [box, kept, chat, warning, notice]
+        shown = [box, kept, chat, warning]
 
         def exchange(message: str, stored: object, typed: str) -> Iterator[tuple[Any, ...]]:
-            conversation = from_stored(stored)
-            refusal = find_refusal(message, conversation)
-            if refusal or not message:
-                yield typed, gr.skip(), gr.skip(), gr.skip(), html.escape(refusal)
+            message = message.strip()[:MAX_MESSAGE_CHARS]
+            if not message:
+                yield (gr.skip(),) * len(shown)
                 return
-            left = "" if typed.strip() == message else typed  # a half-typed message outlives a button
-            yield left, gr.skip(), to_chat(conversation, waiting_for=message), gr.skip(), ""
+            conversation = from_stored(stored)
+            left = "" if typed.strip().startswith(message) else typed  # half-typed words outlive a button
+            yield left, gr.skip(), to_chat(conversation, waiting_for=message), gr.skip()
             conversation = answer_message(bot, message, conversation)
-            yield (
-                gr.skip(),
-                to_stored(conversation),
-                to_chat(conversation),
-                warning_html(conversation),
-                "",
-            )
+            yield gr.skip(), to_stored(conversation), to_chat(conversation), warning_html(conversation)
 
         def ask_typed(typed: str, stored: object) -> Iterator[tuple[Any, ...]]:
             """Answer what was typed."""
-            yield from exchange(typed.strip(), stored, typed)
+            yield from exchange(typed, stored, typed)
 
         def ask_pressed(typed: str, stored: object, event: gr.SelectData) -> Iterator[tuple[Any, ...]]:
             """Answer the starter question or the suggestion that was pressed."""
@@ -411,7 +394,7 @@ def build_page(bot: BotLike) -> gr.Blocks:
             gr.on(pressed, ask_pressed, inputs=[box, kept], outputs=shown, **quiet),
         ]
         clear.click(
-            lambda: ("", to_stored(Conversation()), [], "", ""),
+            lambda: ("", to_stored(Conversation()), [], ""),
             outputs=shown,
             cancels=asking,
             queue=False,
@@ -423,13 +406,15 @@ def build_page(bot: BotLike) -> gr.Blocks:
     return page
 
 
-# Roles go on the element that stays; a live region that appears together with its text is not read out.
-_LIVE = "element.setAttribute('role', '{}'); element.setAttribute('aria-live', '{}');"
-
-
 def _examples(bot: BotLike) -> list[ExampleMessage]:
     return [ExampleMessage(text=question) for question in bot.starters()[:MAX_STARTERS]]
 
+
+# A phone draws its own bars in the colour of the page: --paper in page.css.
+_BAR_COLOURS = (
+    '<meta name="theme-color" content="#faf7f2" media="(prefers-color-scheme: light)">'
+    '<meta name="theme-color" content="#1d1b18" media="(prefers-color-scheme: dark)">'
+)
 
 # What a browser may load for this page: only what this server gives. Whatever a document, a message or
 # Gradio itself may contain, nothing is fetched from, or sent to, anyone else. Gradio's own scripts and
@@ -474,16 +459,33 @@ def launch_page(page: gr.Blocks, host: str, port: int, password: str | None) -> 
     """Serve the page until it is interrupted.
 
     :param password: Asked of everyone who opens the page, with any name; None asks for none.
+    :raises UsageError: If the address or the port cannot be had.
     """
 
     def is_admitted(name: str, given: str) -> bool:
         return hmac.compare_digest(given.encode(), (password or "").encode())
 
+    # Gradio calls its own address once at the start; a proxy for the outside must not get that call.
+    for variable in ("NO_PROXY", "no_proxy"):
+        others = os.environ.get(variable)
+        os.environ[variable] = ",".join(
+            [*([others] if others else []), "localhost", "127.0.0.1", "::1", host]
+        )
     page.queue(default_concurrency_limit=MAX_ANSWERS_AT_ONCE)
+    try:
+        _launch(page, host, port, None if password is None else is_admitted)
+    except OSError as exc:
+        raise UsageError(
+            f"The page cannot be served on {host}, port {port}: {exc}. Is it in use? Choose another port."
+        ) from exc
+
+
+def _launch(page: gr.Blocks, host: str, port: int, auth: Callable[[str, str], bool] | None) -> None:
+    style = (DATA / "page.css").read_text(encoding="utf-8")
     page.launch(
         server_name=host,
         server_port=port,
-        auth=None if password is None else is_admitted,
+        auth=auth,
         auth_message="Any name will do; the password comes from whoever runs this page.",
         theme=gr.themes.Base(
             # Names of fonts that are on the machine: Gradio's own choice would be looked up elsewhere.
@@ -499,7 +501,7 @@ def launch_page(page: gr.Blocks, host: str, port: int, password: str | None) -> 
             font_mono=["ui-monospace", "Consolas", "monospace"],
         ),
         # Not as css=: Gradio repeats each of those rules with a prefix, which breaks media rules.
-        head=f"<style>\n{(DATA / 'page.css').read_text(encoding='utf-8')}</style>",
+        head=f"<style>\n{style}</style>{_BAR_COLOURS}",
         js=(DATA / "page.js").read_text(encoding="utf-8"),
         favicon_path=DATA / "icon.svg",
         app_kwargs={"middleware": [(_SafeHeaders, (), {})]},

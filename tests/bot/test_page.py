@@ -126,19 +126,6 @@ def test_what_another_version_stored_is_an_empty_conversation(stored: object) ->
     assert page.from_stored(stored) == page.Conversation()
 
 
-def test_a_message_that_is_too_long_is_refused_with_both_figures() -> None:
-    assert page.find_refusal("x" * page.MAX_MESSAGE_CHARS, page.Conversation()) == ""
-    refusal = page.find_refusal("x" * (page.MAX_MESSAGE_CHARS + 1), page.Conversation())
-    assert "20,001" in refusal
-    assert "20,000" in refusal
-
-
-def test_a_conversation_without_end_is_refused() -> None:
-    message = page.Message("user", "x")
-    assert page.find_refusal("x", page.Conversation((message,) * page.MAX_MESSAGES))
-    assert not page.find_refusal("x", page.Conversation((message,) * (page.MAX_MESSAGES - 1)))
-
-
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1))
 def test_escaped_text_comes_out_of_markdown_as_it_was_typed(text: str) -> None:
     """Against an independent Markdown parser with everything switched on."""

@@ -154,26 +154,73 @@ def wait_for(url: str, is_alive: Callable[[], bool] = lambda: True) -> None:
     pytest.fail(f"{url} did not answer.")
 
 
+# Loaded by the app's interpreter at its start: notes and refuses each look-up and each connection that
+# leaves this machine.
+WATCHER = """
+import os, sys
+
+def note(line):
+    with open(os.environ["WATCHER_LOG"], "a") as log:
+        print(line, file=log)
+
+def watch(event, arguments):
+    if event == "socket.connect":
+        host = arguments[1][0] if isinstance(arguments[1], tuple) else ""
+    elif event == "socket.getaddrinfo":
+        host = arguments[0] or ""
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else str(host)
+    if host in ("", "localhost", "::1", "0.0.0.0") or host.startswith("127."):
+        return
+    note(f"{event} {host}")
+    raise OSError("The test refuses connections that leave this machine.")
+
+sys.addaudithook(watch)
+note("watching")
+"""
+
+
 @dataclass
 class App:
     """The real app, as an operator starts it."""
 
     port: int
-    index: Path
-    log: Path
+    folder: Path
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """All that it prints."""
+        return self.folder / "app.log"
+
+    @property
+    def connections(self) -> Path:
+        """Its attempts to reach other machines."""
+        return self.folder / "connections.log"
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
+        watcher, scratch = self.folder / "watcher", self.folder / "tmp"
+        for folder in (watcher, scratch):
+            folder.mkdir(exist_ok=True)
+        (watcher / "sitecustomize.py").write_text(WATCHER, encoding="utf-8")
+        self.connections.touch()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py", "--port", str(self.port), "--index", str(self.index)],
+                [sys.executable, "app.py", "--port", str(self.port), "--index", str(self.folder / "index")],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(watcher),
+                    "WATCHER_LOG": str(self.connections),
+                    "TMPDIR": str(scratch),
+                },
             )
         process = self.process
         wait_for(self.url, lambda: process.poll() is None)
@@ -187,8 +234,7 @@ class App:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    folder = tmp_path_factory.mktemp("app")
-    running = App(free_port(), folder / "index", folder / "app.log")
+    running = App(free_port(), tmp_path_factory.mktemp("app"))
     running.start()
     yield running
     running.stop()

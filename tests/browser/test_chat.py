@@ -1,7 +1,5 @@
 """Tests of the real page: the app as an operator starts it, the real guide, the real model, Chromium."""
 
-import itertools
-
 import pytest
 from playwright.sync_api import expect
 
@@ -90,7 +88,7 @@ def test_the_chat_outlives_a_restart_of_the_server_and_is_in_no_file(visit: Open
     visitor.open()
     assert visitor.answers.all_inner_texts() == shown
     visitor.say("why?")
-    for path in [app.log, *app.index.rglob("*")]:
+    for path in app.folder.rglob("*"):  # the index, the log, the folder for temporary files
         if path.is_file():
             assert secret.encode() not in path.read_bytes(), path
     assert b"Traceback" not in app.log.read_bytes()
@@ -106,9 +104,14 @@ def test_nothing_is_fetched_from_outside(visit: Open, app: App) -> None:
     assert links.count() == 0
 
 
-@pytest.mark.parametrize(
-    ("device", "scheme"), itertools.product(("phone", "laptop"), ("light", "dark")), ids="-".join
-)
+def test_the_server_reaches_for_no_other_machine(visit: Open, app: App) -> None:
+    """Ensures that neither ingest nor start nor chat looks up or connects to anything outside."""
+    visit(app.url).say(QUESTION)
+    assert set(app.connections.read_text(encoding="utf-8").splitlines()) == {"watching"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("device", ["phone", "laptop"])
 def test_the_page_for_people_to_look_at(visit: Open, app: App, device: str, scheme: str) -> None:
     """Ensures that nothing scrolls sideways, and leaves pictures in test-results/."""
     visitor = visit(app.url, PHONE if device == "phone" else LAPTOP, scheme)

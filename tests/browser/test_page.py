@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from bot import page
 from bot.datatypes import Answer, AnswerKind, Citation, Quotation, Quote, Urgency, Warning  # noqa: A004
 from ingest.datatypes import Passage, PassageKind, Segment, SegmentRole, Span
-from ingest.errors import IndexMissingError
+from ingest.errors import IndexMissingError, UsageError
 from tests.browser.conftest import LAPTOP, PHONE, Open, free_port, wait_for
 
 pytestmark = pytest.mark.browser
@@ -165,18 +165,12 @@ def test_a_blank_message_is_not_sent(visit: Open, url: str) -> None:
     assert visitor.questions.count() == 0
 
 
-def test_a_message_that_is_too_long_stays_to_be_shortened(visit: Open, url: str) -> None:
+def test_a_message_without_end_is_cut_and_still_reaches_the_bot(visit: Open, url: str) -> None:
+    """Ensures that no message is turned away before the bot has looked for warning signs in it."""
     visitor = visit(url)
-    long = "word " * 4_001
-    box = visitor.page.locator("#message textarea")
-    box.fill(long)
-    box.press("Enter")
-    notice = visitor.page.locator("#notice [role=status]")
-    expect(notice).to_contain_text("20,000 is the most")
-    expect(box).to_have_value(long)
-    assert visitor.questions.count() == 0
-    visitor.say("short")
-    expect(notice).to_be_hidden()
+    assert "Message 1." in visitor.say("word " * 5_000)
+    assert len(visitor.questions.last.inner_text()) <= page.MAX_MESSAGE_CHARS
+    expect(visitor.page.locator("#message textarea")).to_have_value("")
 
 
 def test_trouble_is_told_in_plain_words_and_the_page_goes_on(
@@ -345,3 +339,17 @@ def test_nothing_of_gradio_is_left_on_the_page(visit: Open, url: str) -> None:
     assert visitor.page.locator("footer:visible, .icon-button-wrapper:visible").count() == 0
     assert visitor.errors == []
     assert visitor.foreign_requests == []
+
+
+def test_a_port_in_use_is_one_plain_sentence(url: str) -> None:
+    port = int(url.rstrip("/").rsplit(":", 1)[1])
+    with pytest.raises(UsageError, match=f"port {port}"):
+        page.launch_page(page.build_page(MadeUpBot()), "127.0.0.1", port, None)
+
+
+def test_a_proxy_for_the_outside_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("NO_PROXY", "somewhere.example")
+    monkeypatch.setenv("no_proxy", "")
+    serve(None)
