@@ -39,7 +39,20 @@ MAX_COMPOUND_RATE = 0.015
 MIN_LINES_TO_JUDGE = 60
 # Second parts that are words of compounds ("moderate-intensity") and not the tail of longer words.
 COMPOUND_SECOND_PARTS = frozenset(
-    {"based", "term", "being", "down", "width", "intensity", "impact", "minute", "hour", "year", "week"}
+    {
+        "based",
+        "free",
+        "term",
+        "being",
+        "down",
+        "width",
+        "intensity",
+        "impact",
+        "minute",
+        "hour",
+        "year",
+        "week",
+    }
 )
 # Plain words made of two plain words, which hyphenation breaks between the two.
 JOINED_WORDS = frozenset(

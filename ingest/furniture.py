@@ -17,7 +17,8 @@ __all__ = ["CONTENTS_TITLE", "Furniture", "find_furniture", "is_blurb", "strip_l
 MIN_RUNNING_PAGES = 3  # a line must come back on so many pages (on both of a document of two)
 MIN_RUNNING_SHARE = 0.5  # and on this share of the pages with text
 MIN_SENTENCE_WORDS = 3  # "Repeat ten times." may end many pages of a guide,
-MIN_SENTENCE_SHARE = 0.8  # so a sentence without a known place must come back on nearly all of them
+MIN_SENTENCE_SHARE = 0.9  # so a sentence without a known place must come back on nearly all of them
+SMALL_TYPE = 0.93  # of the body's size
 MAX_RUNNING_ROWS = 3  # rows looked at from either edge of a page
 MAX_HEADING_ROWS = 3
 MAX_COVER_WORDS = 90
@@ -142,10 +143,13 @@ def _find_repeated(edge: Sequence[Row], page_count: int, body_size: float) -> se
     places = Counter(row.line.y for row in edge if row.line.size)
     for row in edge:
         key = _running_key(row)
-        is_small = 0.0 < row.line.size < 0.93 * body_size
         is_sentence = row.text.endswith(".") and len(row.text.split()) >= MIN_SENTENCE_WORDS
         share_needed = MIN_SENTENCE_SHARE * page_count if is_sentence else needed
-        if (key[0] and keys[key] >= (min(needed, MIN_RUNNING_PAGES) if row.line.size else share_needed)) or (is_small and places[row.line.y] >= needed and page_count > 2):
+        times_needed = min(needed, MIN_RUNNING_PAGES) if row.line.size else share_needed
+        comes_back = bool(key[0]) and keys[key] >= times_needed
+        is_small = 0.0 < row.line.size < SMALL_TYPE * body_size
+        keeps_place = page_count > 2 and places[row.line.y] >= needed
+        if comes_back or (is_small and keeps_place):
             found = found | {row}
     return found
 

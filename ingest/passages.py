@@ -248,8 +248,8 @@ class _Builder:
         """Tell whether a paragraph introduces the list, or the headings of items, after it."""
         block = self._blocks[index]
         after = self._blocks[index + 1] if index + 1 < len(self._blocks) else None
-        if after is None:
-            return False
+        if after is None or index + 1 in self._list_of:
+            return False  # an entry that a list has named already needs no lead
         ends_open = block.text.endswith(":")
         if after.kind is BlockKind.LIST_ITEM:
             is_short = len(block.text.split()) <= MAX_LEAD_WORDS

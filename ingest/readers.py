@@ -173,7 +173,8 @@ def _text_title(lines: tuple[Line, ...]) -> str:
     words = first.split()
     if len(words) > MAX_TITLE_WORDS or first[-1] in ".,;:" or first.startswith(("-", "*", "Q:")):
         return ""
-    if len(lines) > 1 and len(lines[1].text) < len(first) and not first.istitle():
+    stands_apart = len(lines) == 1 or lines[1].span.start - lines[0].span.end > 1
+    if not stands_apart and len(lines[1].text) < len(first):
         return ""
     same = [line.text for line in lines if line.text.casefold() == first.casefold()]
     return max(same, key=lambda text: sum(word[0].isupper() for word in text.split()))

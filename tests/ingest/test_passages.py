@@ -1,0 +1,260 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ingest.datatypes import PassageKind, SegmentRole
+from ingest.sentences import split_sentences
+from tests.ingest.guides import (
+    KNEES,
+    MAX_WORDS,
+    SLEEP,
+    Reading,
+    check_laws,
+    check_nothing_is_lost,
+    count_words,
+    read_guide,
+    read_string,
+    to_markdown,
+)
+
+ORIGINAL = Path(__file__).resolve().parents[3] / "shared" / "guide" / "original.txt"
+GUIDE_PDF = Path(__file__).resolve().parents[2] / "corpus" / "guide.pdf"
+
+
+# Sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("Walk, e.g. 20 minutes. Rest.", ["Walk, e.g. 20 minutes.", "Rest."]),
+        ("Ask Dr. Smith or Prof. Jones. Go.", ["Ask Dr. Smith or Prof. Jones.", "Go."]),
+        ("Walk for 30-45 min. Then rest.", ["Walk for 30-45 min.", "Then rest."]),
+        ("It takes approx. 5 minutes.", ["It takes approx. 5 minutes."]),
+        ("Take 2.5 litres. Drink.", ["Take 2.5 litres.", "Drink."]),
+        ('He said "stop." Then he left.', ['He said "stop."', "Then he left."]),
+        ("Hold it (about 5 seconds). Let go.", ["Hold it (about 5 seconds).", "Let go."]),
+        ("By J. R. Smith. Good.", ["By J. R. Smith.", "Good."]),
+        ("Take vitamin C. It helps.", ["Take vitamin C.", "It helps."]),
+        ("1. Lie down. Rest.", ["1. Lie down.", "Rest."]),
+        ("See No. 5 there. The answer is no. Rest.", ["See No. 5 there.", "The answer is no.", "Rest."]),
+        ("Wait\u2026 Go on.", ["Wait\u2026", "Go on."]),
+        ("At 8 a.m. the light is best.", ["At 8 a.m. the light is best."]),
+        ("no capital", ["no capital"]),
+        ("", []),
+    ],
+)
+def test_sentences(text: str, expected: list[str]) -> None:
+    assert [text[start:end] for start, end in split_sentences(text)] == expected
+
+
+# Shapes of passages
+
+
+def test_ids_are_the_same_in_every_run_and_change_with_the_place(tmp_path: Path) -> None:
+    first = read_string(tmp_path, to_markdown(KNEES))
+    second = read_string(tmp_path, to_markdown(KNEES))
+    assert [p.id for p in first.passages] == [p.id for p in second.passages]
+    moved = read_string(tmp_path, to_markdown(KNEES), "other.md")
+    assert not {p.id for p in moved.passages} & {p.id for p in first.passages}
+
+
+def test_equal_text_at_two_places_has_two_ids(tmp_path: Path) -> None:
+    reading = read_string(tmp_path, "# A\n\n## B\n\n**Why?** Because.\n\n**Why?** Because.\n")
+    assert [p.text for p in reading.passages] == ["Because.", "Because."]
+    check_laws(reading)
+
+
+def test_a_change_keeps_the_ids_of_the_other_passages(tmp_path: Path) -> None:
+    before = {p.id for p in read_string(tmp_path, to_markdown(KNEES)).passages}
+    after = {p.id for p in read_string(tmp_path, to_markdown(KNEES).replace("Do 6 steps.", "Do 7.")).passages}
+    assert len(before - after) == len(after - before) == 1
+
+
+def test_the_last_sentence_of_a_long_paragraph_is_the_lead(tmp_path: Path) -> None:
+    talk = "This sentence tells something that is not about the list at all. " * 5
+    reading = read_string(tmp_path, f"# A\n\n## B\n\n{talk}Do these:\n\n- Walk\n- Swim\n")
+    prose, found = reading.passages
+    assert prose.text == talk.strip()
+    assert found.text == "Do these:\n- Walk\n- Swim"
+    check_laws(reading)
+
+
+def test_a_short_paragraph_before_a_list_is_its_lead_as_a_whole(tmp_path: Path) -> None:
+    reading = read_string(tmp_path, "# A\n\n## B\n\nFour ways help. Try one a week:\n\n- Walk\n- Swim\n")
+    (found,) = reading.passages
+    assert [s.role for s in found.segments] == [SegmentRole.LEAD] * 2 + [SegmentRole.ITEM] * 2
+
+
+def test_short_paragraphs_of_a_section_are_joined_and_long_ones_are_not(tmp_path: Path) -> None:
+    long = "This paragraph has a good number of words and says little with them. " * 4
+    reading = read_string(tmp_path, f"# A\n\n## B\n\nOne.\n\nTwo.\n\n{long}\n\n{long}\n\n## C\n\nThree.\n")
+    assert [p.text for p in reading.passages] == [f"One. Two. {long.strip()}", long.strip(), "Three."]
+
+
+def test_bullets_that_name_only_some_items_are_a_list_of_their_own(tmp_path: Path) -> None:
+    text = "# A\n\n## B\n\nThink of:\n\n- Walk\n- Shoes\n\n### Walk\n\nDaily.\n\n### Swim\n\nWeekly.\n"
+    reading = read_string(tmp_path, text)
+    assert not reading.of_kind(PassageKind.ITEM)
+    assert reading.of_kind(PassageKind.LIST)[0].item_ids == ()
+    check_laws(reading)
+
+
+@pytest.mark.parametrize("limit", [12, 20, 35])
+def test_what_is_too_long_is_split_and_nothing_is_lost(tmp_path: Path, limit: int) -> None:
+    for guide in (KNEES, SLEEP):
+        for style in ("heading", "bullet, bold"):
+            text = to_markdown(guide, style).replace("## Common Questions", "## FAQ")
+            text = text.replace(
+                "Should I wear a brace, and if so, for how many hours a day?", "Wear a brace?"
+            )
+            reading = read_string(tmp_path, text, max_tokens=limit)
+            check_laws(reading, limit)
+            whole = read_string(tmp_path, text, max_tokens=1000)
+            assert _words(reading) == _words(whole)
+
+
+def _words(reading: Reading) -> Counter[str]:
+    """Count the words of all passages; a lead that comes back in the parts of a list counts once."""
+    leads = {s.text for p in reading.passages for s in p.segments if s.role is SegmentRole.LEAD}
+    rest = [s.text for p in reading.passages for s in p.segments if s.role is not SegmentRole.LEAD]
+    return Counter(" ".join([*leads, *rest]).split())
+
+
+def test_parts_of_a_long_answer_have_one_title(tmp_path: Path) -> None:
+    answer = "This is a sentence of the answer, and it goes on for a while. " * 20
+    reading = read_string(tmp_path, f"# A\n\n## Questions\n\n### Why?\n\n{answer}\n", max_tokens=60)
+    assert len(reading.passages) > 3
+    assert {(p.kind, p.title) for p in reading.passages} == {(PassageKind.FAQ, "Why?")}
+
+
+def test_parts_of_a_long_list_have_the_lead_and_their_own_items(tmp_path: Path) -> None:
+    entries = "".join(f"- **Way number {n}:** Do this, then that.\n" for n in range(30))
+    reading = read_string(tmp_path, f"# A\n\n## B\n\nTry these:\n\n{entries}", max_tokens=40)
+    lists = reading.of_kind(PassageKind.LIST)
+    assert len(lists) > 2
+    assert all(found.segments[0].text == "Try these:" for found in lists)
+    assert sum(len(found.item_ids) for found in lists) == 30
+    check_laws(reading, 40)
+
+
+# The guide
+
+
+@pytest.fixture(scope="module")
+def original() -> Reading:
+    if not ORIGINAL.exists():
+        pytest.skip("the original text is not at hand")
+    return read_guide(ORIGINAL, MAX_WORDS)
+
+
+@pytest.fixture(scope="module")
+def guide_pdf() -> Reading:
+    return read_guide(GUIDE_PDF, MAX_WORDS)
+
+
+LIST_SIZES = [5, 4, 4, 4, 4, 4, 6]
+
+
+def test_the_original_obeys_the_laws(original: Reading) -> None:
+    check_laws(original)
+
+
+def test_the_original_has_its_sections(original: Reading) -> None:
+    assert original.headings == (
+        "Understanding the Importance of Exercise for Back Pain",
+        "Principles of Mayo Clinic Recommended Back Pain Exercises",
+        "Essential Preparations Before Starting Back Pain Exercises",
+        "Core Strengthening Exercises for Back Pain Relief",
+        "Flexibility and Stretching Routines for a Supple Spine",
+        "Aerobic Exercise and Its Role in Back Pain Management",
+        "Important Considerations and When to Seek Professional Guidance",
+        "Building a Sustainable Exercise Routine for Long-Term Back Health",
+    )
+    assert original.document.title == "Back Pain Exercises Mayo Clinic"
+    assert len(original.document.pages) == 10
+
+
+def test_the_original_has_its_lists(original: Reading) -> None:
+    linked = [p for p in original.of_kind(PassageKind.LIST) if p.item_ids]
+    assert [len(p.item_ids) for p in linked] == LIST_SIZES
+    (situations,) = [p for p in original.of_kind(PassageKind.LIST) if not p.item_ids]
+    assert [s.text for s in situations.segments if s.role is SegmentRole.ITEM] == [
+        "If your back pain is severe or does not improve with conservative measures.",
+        "If your pain radiates down your leg(s), especially below the knee.",
+        "If you experience numbness, tingling, or weakness in your legs or feet.",
+        "If you have bowel or bladder control problems.",
+        "If your back pain began after an injury or accident.",
+    ]
+    assert (situations.page_label, situations.segments[1].spans[0].page_index) == ("5", 5)
+    titles = [p.title for p in original.of_kind(PassageKind.ITEM)]
+    assert titles[9:13] == ["Pelvic Tilts", "Bird-Dog", "Bridges", "Modified Plank"]
+    assert titles[13:17] == ["Knee-to-Chest Stretch", "Cat-Cow Stretch", "Piriformis Stretch", "Child's Pose"]
+
+
+def test_the_original_has_its_questions_with_pages(original: Reading) -> None:
+    entries = original.of_kind(PassageKind.FAQ)
+    assert [(p.title[:24], p.page_label, p.section) for p in entries] == [
+        ("What are the most import", "7", ()),
+        ("How often should I do ba", "7", ()),
+        ("Can I do these back pain", "7", ()),
+        ("What is the role of stre", "7", ()),
+        ("Are there any exercises ", "7", ()),
+        ("How do I know if I am do", "7", ()),
+        ("Can exercise alone cure ", "8", ()),
+        ("What is the recommended ", "8", ()),
+    ]
+    assert entries[5].text == (
+        "Correct form is paramount. Mayo Clinic recommends focusing on slow, controlled movements and being "
+        "mindful of your body's alignment. If you are unsure, seeking guidance from a physical therapist who "
+        "can demonstrate proper technique and provide feedback is the best approach."
+    )
+    assert [span.page_index for span in entries[5].segments[2].spans] == [6, 7]
+    assert entries[7].text.endswith("to breathe deeply throughout the hold.")
+
+
+def test_the_original_is_mended_over_lines_and_pages(original: Reading) -> None:
+    text = " ".join(p.text for p in original.passages)
+    for part in (
+        "Self-diagnosing and attempting",
+        "overall sense of well-being.",
+        "arm circles, or light stretching.",
+        "exercise regimen that not only alleviates",
+    ):
+        assert part in text
+
+
+def test_what_is_not_the_guide_is_left_out_of_the_original_and_reported(original: Reading) -> None:
+    told = dict.fromkeys(("title", "contents list", "not part of the guide"), "")
+    for omission in original.omissions:
+        told[omission.reason] += omission.text
+    assert set(told) == {"title", "contents list", "not part of the guide"}
+    assert "Osteoporosis" in told["not part of the guide"]
+    assert told["not part of the guide"].startswith("Back Pain Exercises Mayo Clinic")
+    assert not any("edition" in p.text.casefold() or "Sayler" in p.text for p in original.passages)
+
+
+def test_the_guide_obeys_the_laws(guide_pdf: Reading) -> None:
+    check_laws(guide_pdf)
+    check_nothing_is_lost(guide_pdf)
+
+
+def test_the_guide_has_its_lists_and_questions(guide_pdf: Reading) -> None:
+    linked = [p for p in guide_pdf.of_kind(PassageKind.LIST) if p.item_ids]
+    assert [len(p.item_ids) for p in linked] == LIST_SIZES
+    assert len(guide_pdf.of_kind(PassageKind.FAQ)) == 8
+    assert {p.section for p in guide_pdf.of_kind(PassageKind.FAQ)} == {("Frequently Asked Questions",)}
+    assert guide_pdf.passages[0].page_label == "i"
+
+
+def test_the_guide_reads_alike_from_pdf_and_markdown(guide_pdf: Reading) -> None:
+    markdown = read_guide(GUIDE_PDF.with_suffix(".md"), MAX_WORDS)
+    assert [(p.kind, p.section, p.title, p.text) for p in guide_pdf.passages] == [
+        (p.kind, p.section, p.title, p.text) for p in markdown.passages
+    ]
+
+
+def test_the_counter_of_the_tests_counts_words() -> None:
+    assert count_words("one two\nthree") == 3

@@ -1,0 +1,239 @@
+import time
+from pathlib import Path
+
+import pytest
+from fpdf import FPDF
+from pypdf import PdfReader, PdfWriter
+from pypdf.constants import PageLabelStyle
+
+from ingest.errors import DocumentError
+from ingest.readers import SUPPORTED_SUFFIXES, read_document
+from tests.ingest.guides import KNEES, PdfStyle, to_pdf
+
+
+def _write(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def _pdf(folder: Path, *pages: str) -> Path:
+    pdf = FPDF()
+    for text in pages:
+        pdf.add_page()
+        if text:
+            pdf.set_font("Helvetica", size=12)
+            pdf.multi_cell(0, 6, text)
+    path = folder / "made.pdf"
+    pdf.output(str(path))
+    return path
+
+
+# Text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Café for two\n".encode(),
+        b"\xef\xbb\xbf" + "Café for two\n".encode(),
+        "Café for two\n".encode("utf-16"),
+        "Café for two\n".encode("cp1252"),
+    ],
+)
+def test_text_is_decoded_whatever_its_encoding(tmp_path: Path, data: bytes) -> None:
+    document = read_document(_write(tmp_path, "a.txt", data), "a.txt")
+    assert document.pages[0].text == "Café for two\n"
+
+
+def test_lines_stand_where_their_spans_say(tmp_path: Path) -> None:
+    path = _write(tmp_path, "a.txt", b"One\r\n\r\n   two words \r\n\x0c\r\nthree\r\n")
+    document = read_document(path, "sub/a.txt")
+    assert document.source == "sub/a.txt"
+    assert [line.text for line in document.lines] == ["One", "two words", "three"]
+    assert [line.span.page_index for line in document.lines] == [0, 0, 1]
+    for line in document.lines:
+        span = line.span
+        assert document.pages[span.page_index].text[span.start : span.end] == line.text
+
+
+def test_form_feeds_are_page_breaks(tmp_path: Path) -> None:
+    document = read_document(_write(tmp_path, "a.txt", b"One.\n\x0cTwo.\n\x0c\n\x0cFour.\n\x0c"), "a.txt")
+    assert [page.label for page in document.pages] == ["1", "2", "3", "4"]
+    assert document.pages[3].text.strip() == "Four."
+    assert document.warnings == ("a.txt: page 3 holds no text (empty or scanned).",)
+
+
+def test_blank_lines_within_a_sentence_show_that_the_text_was_paged(tmp_path: Path) -> None:
+    text = "Title\n\nThis sentence goes\n\n\n\non here.\n\n\n\nAnother page.\n"
+    document = read_document(_write(tmp_path, "a.txt", text.encode()), "a.txt")
+    assert [page.text.strip() for page in document.pages] == [
+        "Title\n\nThis sentence goes",
+        "on here.",
+        "Another page.",
+    ]
+
+
+def test_blank_lines_between_sentences_are_only_space(tmp_path: Path) -> None:
+    text = "Title\n\nThis is a sentence.\n\n\n\nAnother one.\n"
+    assert len(read_document(_write(tmp_path, "a.txt", text.encode()), "a.txt").pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("a.txt", b"", "empty"),
+        ("a.md", b" \n\n", "empty"),
+        ("a.pdf", b"", "empty"),
+        ("a.txt", b"\x00\x01binary\x00", "not a text file"),
+        ("a.txt", bytes(range(256)) * 4, "not a text file"),
+        ("a.txt", b"\x01\x02\x03\x04words", "not a text file"),
+        ("a.txt", b"--- * --- ***", "no text"),
+        ("a.pdf", b"this is no pdf", "broken"),
+        ("a.pdf", b"%PDF-1.7\n%%EOF", "broken"),
+        ("a.xls", b"words", "kind"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_one_sentence(
+    tmp_path: Path, name: str, data: bytes, told: str
+) -> None:
+    with pytest.raises(DocumentError, match=told) as caught:
+        read_document(_write(tmp_path, name, data), name)
+    message = str(caught.value)
+    assert message.startswith(name)
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+def test_a_missing_file_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="cannot be opened"):
+        read_document(tmp_path / "gone.txt", "gone.txt")
+
+
+def test_suffixes_are_those_of_the_readers() -> None:
+    assert set(SUPPORTED_SUFFIXES) == {".pdf", ".txt", ".text", ".md", ".markdown"}
+
+
+def test_a_title_takes_its_best_written_form(tmp_path: Path) -> None:
+    text = "care of the knee\ncare of the knee is a long subject that fills a line.\n\nCare of the Knee\n"
+    assert read_document(_write(tmp_path, "a.txt", text.encode()), "a.txt").title == "Care of the Knee"
+
+
+def test_markdown_title_comes_from_front_matter_or_the_only_first_level_heading(tmp_path: Path) -> None:
+    front = b'---\ntitle: "Front"\n---\n# Head\n\nText.\n'
+    assert read_document(_write(tmp_path, "a.md", front), "a.md").title == "Front"
+    assert read_document(_write(tmp_path, "b.md", b"# Head\n\n## Part\n"), "b.md").title == "Head"
+    assert read_document(_write(tmp_path, "c.md", b"# One\n\n# Two\n"), "c.md").title == ""
+
+
+# PDF
+
+
+def test_pdf_text_has_lines_with_size_weight_and_place(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", "B", 20)
+    pdf.cell(0, 10, "Big Heading", new_x="LMARGIN", new_y="NEXT")
+    pdf.set_font("Helvetica", "", 11)
+    pdf.multi_cell(0, 6, "**Term:** plain words after it", markdown=True, new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, 6, "Only plain words")
+    pdf.output(str(tmp_path / "a.pdf"))
+    document = read_document(tmp_path / "a.pdf", "a.pdf")
+    assert document.has_typography
+    assert document.title == "Big Heading"
+    assert document.pages[0].text == "Big Heading\nTerm: plain words after it\nOnly plain words"
+    heading, term, plain = document.lines
+    assert (heading.size, heading.bold_until) == (20.0, 11)
+    assert (term.size, term.text[: term.bold_until]) == (11.0, "Term:")
+    assert plain.bold_until == 0
+    assert 0 < heading.y < term.y < plain.y
+    for line in document.lines:
+        assert document.pages[0].text[line.span.start : line.span.end] == line.text
+
+
+def test_words_are_neither_glued_nor_split_in_justified_text(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Times", "", 11)
+    words = "Gently flatten your lower back against the floor by tightening your abdominal muscles " * 4
+    pdf.multi_cell(90, 6, words, align="J")
+    pdf.output(str(tmp_path / "a.pdf"))
+    document = read_document(tmp_path / "a.pdf", "a.pdf")
+    assert document.pages[0].text.split() == words.split()
+
+
+def test_page_labels_are_kept_as_printed(tmp_path: Path) -> None:
+    writer = PdfWriter(PdfReader(_pdf(tmp_path, "Cover", "Preface", "Body")))
+    writer.set_page_label(0, 1, style=PageLabelStyle.LOWERCASE_ROMAN)
+    writer.set_page_label(2, 2, style=PageLabelStyle.DECIMAL, start=1)
+    writer.write(tmp_path / "labels.pdf")
+    document = read_document(tmp_path / "labels.pdf", "labels.pdf")
+    assert [page.label for page in document.pages] == ["i", "ii", "1"]
+
+
+def test_an_empty_page_stays_and_is_named(tmp_path: Path) -> None:
+    document = read_document(_pdf(tmp_path, "One.", "", "Three."), "made.pdf")
+    assert [page.text for page in document.pages] == ["One.", "", "Three."]
+    assert document.warnings == ("made.pdf: page 2 holds no text (empty or scanned).",)
+
+
+def test_a_pdf_without_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="text recognition"):
+        read_document(_pdf(tmp_path, "", ""), "made.pdf")
+
+
+def test_a_locked_pdf_is_refused(tmp_path: Path) -> None:
+    writer = PdfWriter(PdfReader(_pdf(tmp_path, "Secret")))
+    writer.encrypt("password", algorithm="RC4-128")
+    writer.write(tmp_path / "locked.pdf")
+    with pytest.raises(DocumentError, match="locked with a password"):
+        read_document(tmp_path / "locked.pdf", "locked.pdf")
+
+
+def _fate(path: Path) -> str:
+    try:
+        return "read" if read_document(path, "cut.pdf").lines else "read without lines"
+    except DocumentError as exc:
+        return "broken" if "broken" in str(exc) else "without text"
+
+
+def test_a_pdf_that_is_cut_off_is_read_or_refused_but_never_crashes(tmp_path: Path) -> None:
+    data = _pdf(tmp_path, *(f"Page {number} of the guide." for number in range(5))).read_bytes()
+    cuts = [_write(tmp_path, f"{share}.pdf", data[: len(data) * share // 10]) for share in range(1, 10)]
+    assert {_fate(path) for path in cuts} <= {"read", "broken", "without text"}
+
+
+def test_a_turned_page_reads_like_an_upright_one(tmp_path: Path) -> None:
+    upright = read_document(_pdf(tmp_path, "First line here\nSecond line here"), "made.pdf")
+    writer = PdfWriter(PdfReader(tmp_path / "made.pdf"))
+    writer.pages[0].rotate(90)
+    writer.write(tmp_path / "turned.pdf")
+    turned = read_document(tmp_path / "turned.pdf", "turned.pdf")
+    assert turned.pages[0].text == upright.pages[0].text
+
+
+def test_two_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=10)
+    for x, words in ((10, "left side"), (110, "right side")):
+        pdf.set_xy(x, 20)
+        for number in range(5):
+            pdf.set_x(x)
+            pdf.cell(80, 6, f"{words} {number}", new_x="LMARGIN", new_y="NEXT")
+    pdf.output(str(tmp_path / "columns.pdf"))
+    document = read_document(tmp_path / "columns.pdf", "columns.pdf")
+    sides = [line.text.split()[0] for line in document.lines]
+    assert sides == ["left"] * 5 + ["right"] * 5
+
+
+def test_a_hundred_pages_take_seconds(tmp_path: Path) -> None:
+    to_pdf(KNEES, tmp_path / "one.pdf", PdfStyle())
+    writer = PdfWriter()
+    while len(writer.pages) < 100:
+        writer.append(tmp_path / "one.pdf")
+    writer.write(tmp_path / "many.pdf")
+    begin = time.perf_counter()
+    document = read_document(tmp_path / "many.pdf", "many.pdf")
+    assert len(document.pages) >= 100
+    assert time.perf_counter() - begin < 20  # about 2 s on a free machine
