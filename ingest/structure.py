@@ -6,6 +6,7 @@ is typography, size, weight and position decide; where there is none, shape does
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -198,7 +199,6 @@ def _level_headings(layout: Layout, groups: list[_Group], named: dict[Row, int])
     found: list[_Group] = []
     for index, group in enumerate(groups):
         after = groups[index + 1] if index + 1 < len(groups) else None
-        before = groups[index - 1] if index else None
         size = _heading_size(layout, group)
         if index == 0 and after is not None and 0.0 < size < _heading_size(layout, after):
             found.append(group)  # the subtitle of a cover, not the heading of a heading
@@ -208,11 +208,11 @@ def _level_headings(layout: Layout, groups: list[_Group], named: dict[Row, int])
             found.append(replace(group, level=1))
         elif _is_bold_heading(layout, group, after):
             found.append(replace(group, level=bold_level))
-        elif not layout.has_typography and _is_heading_by_shape(layout, group, before, after, bool(named)):
+        elif not layout.has_typography and _is_heading_by_shape(layout, groups, index, bool(named)):
             found.append(replace(group, level=1))
         else:
             found.append(group)
-    return found
+    return found if sizes else _lower_repeated(found)
 
 
 def _heading_size(layout: Layout, group: _Group) -> float:
@@ -236,10 +236,22 @@ def _is_bold_heading(layout: Layout, group: _Group, after: _Group | None) -> boo
     return len(text.split()) <= MAX_HEADING_WORDS * (2 if text.endswith("?") else 1)
 
 
-def _is_heading_by_shape(
-    layout: Layout, group: _Group, before: _Group | None, after: _Group | None, has_contents: bool
-) -> bool:
-    """Tell whether a short line between spaces, without a full stop, heads what follows."""
+def _is_heading_by_shape(layout: Layout, groups: Sequence[_Group], index: int, has_contents: bool) -> bool:
+    """Tell whether a short line between spaces heads what follows: text, or a heading and then text."""
+    group = groups[index]
+    before = groups[index - 1] if index else None
+    after = groups[index + 1 : index + 3]
+    if not _is_shaped_like_heading(layout, group) or (before is not None and before.text.endswith(":")):
+        return False
+    is_title = is_title_case(group.text.split())
+    heads_heading = (
+        len(after) == 2 and is_title and _is_shaped_like_heading(layout, after[0]) and _is_text(after[1])
+    )
+    heads_text = bool(after) and _is_text(after[0]) and (is_title or not has_contents)
+    return heads_text or heads_heading
+
+
+def _is_shaped_like_heading(layout: Layout, group: _Group) -> bool:
     text = group.text
     words = text.split()
     if len(group.rows) > 2 or len(words) > MAX_HEADING_WORDS or len(text) > 0.9 * layout.width:
@@ -247,11 +259,15 @@ def _is_heading_by_shape(
     if not (text[0].isupper() or _NUMBERED_HEADING.match(text)) or BULLET.match(text):
         return False
     asks = text.endswith("?") and is_title_case(words)
-    if (ENDED.search(text) and not asks) or text[-1] in ",\u2013-" or not _is_text(after):
-        return False
-    if before is not None and before.text.endswith(":"):
-        return False
-    return not has_contents or is_title_case(words)
+    return (asks or not ENDED.search(text)) and text[-1] not in ",\u2013-"
+
+
+def _lower_repeated(groups: Sequence[_Group]) -> list[_Group]:
+    """Put a heading that comes back ("How to do it") below the headings that do not."""
+    counts = Counter(group.text for group in groups if group.level)
+    if all(count > 1 for count in counts.values()):
+        return list(groups)
+    return [replace(g, level=2) if g.level and counts[g.text] > 1 else g for g in groups]
 
 
 def _is_text(group: _Group | None) -> bool:
