@@ -15,21 +15,40 @@ from ingest.build import fingerprint, ingest
 from ingest.errors import GuideError, UsageError
 
 DEFAULT_PORT = 7860
+MAX_PORT = 65535
 WATCH_INTERVAL_S = 1.0
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_PORT):
+        raise argparse.ArgumentTypeError(f"a port is a whole number from 1 to {MAX_PORT}, found {text!r}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Serve the chat page; the guide is ingested first where needed.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
-    parser.add_argument("--index", type=Path, default=Path(os.environ.get("GUIDE_INDEX", "index")), metavar="DIR")
-    parser.add_argument("--corpus", type=Path, default=Path(os.environ.get("GUIDE_CORPUS", "corpus")), metavar="DIR")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a guide.toml that wins over the corpus's own")
+    parser = argparse.ArgumentParser(
+        description="Serve the chat page; the guide is ingested first where needed."
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+    )
+    parser.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, help=f"1 to 65535 (default: {DEFAULT_PORT})"
+    )
+    parser.add_argument(
+        "--index", type=Path, default=Path(os.environ.get("GUIDE_INDEX", "index")), metavar="DIR"
+    )
+    parser.add_argument(
+        "--corpus", type=Path, default=Path(os.environ.get("GUIDE_CORPUS", "corpus")), metavar="DIR"
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="a guide.toml that wins over the corpus's own"
+    )
     parser.add_argument("--no-ingest", action="store_true", help="answer from the index as it is")
     parser.add_argument("--watch", action="store_true", help="ingest again when a file of the corpus changes")
     parser.add_argument(
         "--password-file", type=Path, metavar="FILE",
-        help="file with the password that visitors must give; needed to listen on other addresses than this machine's",
+        help="file with the password that visitors must give; needed for other addresses than this machine's",
     )  # fmt: skip
     return parser
 
@@ -45,8 +64,8 @@ def _password(args: argparse.Namespace) -> str | None:
     if args.password_file is None:
         if not _is_local(args.host):
             raise UsageError(
-                f"Listening on {args.host} lets others reach the page; give --password-file FILE with a password, "
-                "or leave --host out."
+                f"Listening on {args.host!r} lets others reach the page; give --password-file FILE "
+                "with a password, or leave --host out."
             )
         return None
     try:
@@ -65,9 +84,11 @@ def _bring_up_to_date(args: argparse.Namespace) -> None:
             print(f"{document.source}: {document.problem}", file=sys.stderr)
 
 
-def _watch(args: argparse.Namespace) -> None:
-    """Ingest at each change of the corpus, once its files have been still for an interval."""
-    done = fingerprint([args.corpus], args.config)
+def _watch(args: argparse.Namespace, done: str) -> None:
+    """Ingest at each change of the corpus, once its files have been still for an interval.
+
+    :param done: The state of the corpus that the index holds.
+    """
     while True:
         now = fingerprint([args.corpus], args.config)
         time.sleep(WATCH_INTERVAL_S)
@@ -78,10 +99,18 @@ def _watch(args: argparse.Namespace) -> None:
             _bring_up_to_date(args)
         except GuideError as exc:
             print(exc, file=sys.stderr)
+        except OSError as exc:
+            print(_explain(exc), file=sys.stderr)
+
+
+def _explain(exc: OSError) -> str:
+    place = exc.filename or "A file or the port"
+    return f"{place} cannot be had: {exc.strerror or exc}. Check that it is there and its permissions."
 
 
 def _run(args: argparse.Namespace) -> int:
     password = _password(args)
+    before = fingerprint([args.corpus], args.config)
     if not args.no_ingest:
         _bring_up_to_date(args)
     bot = load_bot(args.index)
@@ -89,7 +118,7 @@ def _run(args: argparse.Namespace) -> int:
     from bot.page import build_page, launch_page  # noqa: PLC0415 - seconds to import, not needed for an error
 
     if args.watch:
-        threading.Thread(target=_watch, args=(args,), daemon=True).start()
+        threading.Thread(target=_watch, args=(args, before), daemon=True).start()
     host = f"[{args.host}]" if ":" in args.host else args.host
     print(f"{bot.title}: open http://{host}:{args.port} (Ctrl-C ends)", flush=True)
     launch_page(build_page(bot), args.host, args.port, password)
@@ -107,6 +136,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except GuideError as exc:
         print(exc, file=sys.stderr)
+        return 1
+    except OSError as exc:
+        print(_explain(exc), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0

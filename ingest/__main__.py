@@ -31,8 +31,12 @@ def _parser() -> argparse.ArgumentParser:
         "quote and a sample of vectors.",
     )
     parser.add_argument("path", nargs="*", type=Path, help="files or folders to ingest (default: corpus/)")
-    parser.add_argument("--index", type=Path, default=Path(os.environ.get("GUIDE_INDEX", "index")), metavar="DIR")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a guide.toml that wins over the folder's own")
+    parser.add_argument(
+        "--index", type=Path, default=Path(os.environ.get("GUIDE_INDEX", "index")), metavar="DIR"
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="a guide.toml that wins over the folder's own"
+    )
     parser.add_argument("--rebuild", action="store_true", help="make everything anew")
     parser.add_argument("--watch", action="store_true", help="stay and ingest again when a file changes")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -91,14 +95,22 @@ def _print_report(report: Report, is_json: bool) -> None:
 
 def _run(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) -> int:
     report = ingest(
-        paths, args.index, config=args.config, is_rebuild=args.rebuild, make_encoder=load_encoder, progress=progress
+        paths,
+        args.index,
+        config=args.config,
+        is_rebuild=args.rebuild,
+        make_encoder=load_encoder,
+        progress=progress,
     )
     _print_report(report, args.json)
     return 1 if report.needs_attention else 0
 
 
 def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) -> int:
-    """Ingest at each change, once the files have been still for an interval; ends on Ctrl-C."""
+    """Ingest at each change, once the files have been still for an interval; ends on Ctrl-C.
+
+    :raises UsageError: If the paths make no sense at the start.
+    """
     done = ""
     while True:
         now = fingerprint(paths, args.config)
@@ -107,8 +119,14 @@ def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) 
             continue
         try:
             _run(args, paths, progress)
+        except UsageError as exc:
+            if not done:
+                raise
+            print(exc, file=sys.stderr)
         except GuideError as exc:
             print(exc, file=sys.stderr)
+        except OSError as exc:
+            print(_explain(exc), file=sys.stderr)
         sys.stdout.flush()
         done = now
 
@@ -120,10 +138,14 @@ def _status(args: argparse.Namespace) -> int:
         print(json.dumps({"generation": name, **dataclasses.asdict(manifest)}, ensure_ascii=False))
         return 0
     print(f"Index {args.index}, generation {name}, made {manifest.created}")
-    print(f"Encoder {manifest.encoder_name} ({manifest.encoder_revision[:8]}), dimension {manifest.dimension}")
+    print(
+        f"Encoder {manifest.encoder_name} ({manifest.encoder_revision[:8]}), dimension {manifest.dimension}"
+    )
     for entry in manifest.sources:
         print(f"{entry.source}: {entry.pages} pages, {entry.passages} passages, sha256 {entry.sha256[:12]}")
-    print(f"{manifest.passages} passages, {manifest.views} vectors, {len(manifest.omissions)} places left out")
+    print(
+        f"{manifest.passages} passages, {manifest.views} vectors, {len(manifest.omissions)} places left out"
+    )
     return 0
 
 
@@ -148,7 +170,7 @@ def _verify(args: argparse.Namespace) -> int:
         (passage, segment)
         for passage in live.passages
         for segment in passage.segments
-        if not is_quote_found(segment, live.pages[passage.source])
+        if not is_quote_found(segment, live.pages.get(passage.source, ()))
     ]
     _check_vectors(live)
     if args.json:
@@ -164,17 +186,28 @@ def _verify(args: argparse.Namespace) -> int:
     return 1 if lost else 0
 
 
+def _explain(exc: OSError) -> str:
+    place = (
+        f"{exc.filename} cannot be read or written" if exc.filename else "A file cannot be read or written"
+    )
+    return f"{place}: {exc.strerror or exc}. Check that it is there, its permissions, and --index."
+
+
+def _call(args: argparse.Namespace) -> int:
+    command = str(args.path[0]) if len(args.path) == 1 else ""
+    if command == "status":
+        return _status(args)
+    if command == "verify":
+        return _verify(args)
+    paths = args.path or [Path(os.environ.get("GUIDE_CORPUS", "corpus"))]
+    return (_watch if args.watch else _run)(args, paths, _Bars())
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     args = _parser().parse_args(argv)
-    command = str(args.path[0]) if len(args.path) == 1 else ""
     try:
-        if command == "status":
-            return _status(args)
-        if command == "verify":
-            return _verify(args)
-        paths = args.path or [Path(os.environ.get("GUIDE_CORPUS", "corpus"))]
-        return (_watch if args.watch else _run)(args, paths, _Bars())
+        return _call(args)
     except UsageError as exc:
         print(exc, file=sys.stderr)
         return 2
@@ -182,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(exc, file=sys.stderr)
         return 1
     except OSError as exc:
-        print(f"The index {args.index} cannot be written or read: {exc.strerror}: {exc.filename}", file=sys.stderr)
+        print(_explain(exc), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0

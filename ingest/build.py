@@ -17,7 +17,7 @@ import numpy as np
 from ingest.config import GuideConfig, parse_config
 from ingest.datatypes import Document, Encoder, Matrix, Omission, Page, Passage
 from ingest.encode import PASSAGE_BATCH_SIZE, load_encoder
-from ingest.errors import ConfigError, DocumentError, GuideError, UsageError
+from ingest.errors import ConfigError, DocumentError, GuideError, IndexMismatchError, UsageError
 from ingest.index import (
     FORMAT_VERSION,
     Generation,
@@ -38,6 +38,7 @@ from ingest.views import VIEWS_VERSION, View, make_views
 __all__ = ["DocumentReport", "DocumentState", "Progress", "Report", "find_sources", "fingerprint", "ingest"]
 
 MAX_PASSAGE_TOKENS = 256  # what the bundled encoder reads; a longer passage would be cut unseen
+FALLBACK_CONFIG = Path("corpus/guide.toml")  # for documents that have no guide.toml beside them
 Progress = Callable[[str, int, int], None]  # (what, done, total)
 _IGNORED_NAMES = {"readme", "license", "changelog"}  # stems of files about a folder, not of a guide
 
@@ -138,7 +139,16 @@ def _read_signs(guide: GuideConfig, folder: Path, name: str) -> dict[str, str]:
         raise ConfigError(
             f"{name}: warning_signs names the folder {signs}, which is not there; correct it or leave it out."
         )
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(signs.glob("*.toml"))}
+    return {path.name: _read_text(path) for path in sorted(signs.glob("*.toml"))}
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")  # Windows editors begin a file with a byte order mark
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be read ({exc.strerror}); check its permissions.") from exc
 
 
 def _read_setup(paths: Sequence[Path], config: Path | None, fallback: Path) -> _Setup:
@@ -147,18 +157,15 @@ def _read_setup(paths: Sequence[Path], config: Path | None, fallback: Path) -> _
         raise ConfigError(
             f'There is no guide.toml in {paths[0]} nor at {fallback}; write one with a line title = "...".'
         )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from exc
+    text = _read_text(path)
     guide = parse_config(text, str(path))
     sign_texts = _read_signs(guide, path.parent, str(path))
     parse_signs(sign_texts)
     return _Setup(guide, text, path.parent.resolve(), sign_texts)
 
 
-def _is_source(path: Path) -> bool:
-    is_hidden = path.name.startswith((".", "~$"))
+def _is_source(path: Path, folder: Path) -> bool:
+    is_hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
     return (
         path.is_file()
         and path.suffix.lower() in SUPPORTED_SUFFIXES
@@ -167,30 +174,55 @@ def _is_source(path: Path) -> bool:
     )
 
 
-def find_sources(paths: Sequence[Path], patterns: Sequence[str] = (), pattern_folder: Path | None = None) -> dict[str, Path]:
+def _list_folder(folder: Path, patterns: Sequence[str]) -> dict[str, Path]:
+    files: set[Path] = set()
+    for pattern in patterns:
+        try:
+            if ".." in Path(pattern).parts:
+                raise ValueError("above the folder")
+            files.update(file for file in folder.glob(pattern) if _is_source(file, folder))
+        except (ValueError, NotImplementedError) as exc:  # the latter for an absolute path
+            raise ConfigError(
+                f"sources: the pattern {pattern!r} does not name files in {folder}; "
+                'write it like "guide.pdf" or "chapters/*.md".'
+            ) from exc
+    return {file.relative_to(folder).as_posix(): file for file in files}
+
+
+def find_sources(
+    paths: Sequence[Path], patterns: Sequence[str] = (), pattern_folder: Path | None = None
+) -> dict[str, Path]:
     """List the documents to ingest: source name -> path, sorted.
 
     A source is named by its path inside the folder that was given, with forward slashes. Patterns
-    hold only in the folder in which their guide.toml stands.
+    hold only in the folder in which their guide.toml stands. A file that is reached twice (folders
+    within each other, links) counts once.
 
     :raises UsageError: If a path is not there or two sources would have one name.
+    :raises ConfigError: If a pattern cannot name a file in its folder.
     """
     found: dict[str, Path] = {}
+    places: set[Path] = set()
     for path in paths:
         if not path.exists():
-            raise UsageError(f"There is no file or folder {path}; give the path of a guide or of a folder with guides.")
+            raise UsageError(
+                f"There is no file or folder {path}; give the path of a guide or of a folder with guides."
+            )
         if path.is_file():
             items = {path.name: path}
         else:
             is_home = pattern_folder is not None and path.resolve() == pattern_folder
-            globs = patterns if patterns and is_home else ("**/*",)
-            files = {file for pattern in globs for file in path.glob(pattern) if _is_source(file)}
-            items = {file.relative_to(path).as_posix(): file for file in files}
-        for source, file in items.items():
-            if found.setdefault(source, file).resolve() != file.resolve():
+            items = _list_folder(path, patterns if patterns and is_home else ("**/*",))
+        for source, file in sorted(items.items()):
+            if file.resolve() in places:
+                continue
+            if source in found:
                 raise UsageError(
-                    f"{found[source]} and {file} would both be called {source}; rename one, or ingest their common folder."
+                    f"{found[source]} and {file} would both be called {source}; "
+                    "rename one, or ingest their common folder."
                 )
+            found[source] = file
+            places.add(file.resolve())
     return dict(sorted(found.items()))
 
 
@@ -263,7 +295,9 @@ def _keep_previous(gathered: _Gathered, source: str, problem: str, live: Generat
     )
 
 
-def _gather(sources: Mapping[str, Path], encoder: Encoder, live: Generation | None, progress: Progress) -> _Gathered:
+def _gather(
+    sources: Mapping[str, Path], encoder: Encoder, live: Generation | None, progress: Progress
+) -> _Gathered:
     gathered = _Gathered()
     for done, (source, path) in enumerate(sources.items()):
         progress("reading", done, len(sources))
@@ -302,16 +336,21 @@ def _encode(
 # --- the whole -------------------------------------------------------------------------------------
 
 
-def _load_previous(index_dir: Path, encoder: Encoder, is_rebuild: bool) -> Generation | None:
-    """Load the live generation where it can be built upon: same format, encoder and passage parameters."""
-    if is_rebuild:
-        return None
+def _load_previous(index_dir: Path) -> Generation | None:
+    """Load the live generation where it can be read."""
     try:
-        live = load_live(index_dir)
-        check_encoder(live.manifest, encoder)
+        return load_live(index_dir)
     except GuideError:
-        return None  # nothing there, or not to be compared with: everything is made anew
-    return live if live.manifest.max_tokens == min(encoder.max_tokens, MAX_PASSAGE_TOKENS) else None
+        return None  # nothing there, damaged, or of another format: everything is made anew
+
+
+def _can_build_upon(live: Generation, encoder: Encoder) -> bool:
+    """Tell whether vectors can be taken over: same encoder and passage parameters."""
+    try:
+        check_encoder(live.manifest, encoder)
+    except IndexMismatchError:
+        return False
+    return live.manifest.max_tokens == min(encoder.max_tokens, MAX_PASSAGE_TOKENS)
 
 
 def _is_current(live: Generation | None, gathered: _Gathered, views: list[View], setup: _Setup) -> bool:
@@ -320,7 +359,9 @@ def _is_current(live: Generation | None, gathered: _Gathered, views: list[View],
     return (
         live.passages == tuple(gathered.passages)
         and live.views == tuple(views)
+        and live.pages == gathered.pages
         and live.manifest.sources == tuple(gathered.entries)
+        and live.manifest.omissions == tuple(gathered.omissions)
         and live.guide == setup.guide
         and live.signs == parse_signs(setup.sign_texts)
     )
@@ -335,7 +376,7 @@ def ingest(
     index_dir: Path,
     *,
     config: Path | None = None,
-    fallback_config: Path = Path("corpus/guide.toml"),
+    fallback_config: Path = FALLBACK_CONFIG,
     is_rebuild: bool = False,
     make_encoder: Callable[[str], Encoder] = load_encoder,
     progress: Progress = _silent,
@@ -344,7 +385,7 @@ def ingest(
 
     :param paths: Files and folders to ingest; what is not among them is removed from the index.
     :param config: A guide.toml that wins over the folder's own.
-    :param is_rebuild: Take nothing over from the live generation.
+    :param is_rebuild: Encode everything anew; a document that fails still keeps the passages it had.
     :raises UsageError: If a path is not there.
     :raises ConfigError: If guide.toml or a warning-sign file is wrong.
     :raises DocumentError: If there is no document, or none that could be read.
@@ -354,23 +395,33 @@ def ingest(
     started = time.perf_counter()
     for path in paths:
         if not path.exists():
-            raise UsageError(f"There is no file or folder {path}; give the path of a guide or of a folder with guides.")
+            raise UsageError(
+                f"There is no file or folder {path}; give the path of a guide or of a folder with guides."
+            )
     setup = _read_setup(paths, config, fallback_config)
-    sources = find_sources(paths, setup.guide.sources, setup.folder)
+    guide_patterns = setup.guide.sources
+    sources = find_sources(paths, guide_patterns, setup.folder)
     if not sources:
         kinds = ", ".join(sorted(SUPPORTED_SUFFIXES))
-        raise DocumentError(f"There is no document in {', '.join(map(str, paths))}; put a guide there ({kinds}).")
+        named = (
+            f", or mend the patterns in guide.toml (sources = {[*guide_patterns]})" if guide_patterns else ""
+        )
+        raise DocumentError(
+            f"There is no document in {', '.join(map(str, paths))}; put a guide there ({kinds}){named}."
+        )
     with hold_lock(index_dir):
         encoder = make_encoder(setup.guide.encoder)
-        live = _load_previous(index_dir, encoder, is_rebuild)
-        gathered = _gather(sources, encoder, live, progress)
+        previous = _load_previous(index_dir)
+        can_build_upon = previous is not None and not is_rebuild and _can_build_upon(previous, encoder)
+        live = previous if can_build_upon else None
+        gathered = _gather(sources, encoder, previous, progress)
         if not gathered.passages:
             raise DocumentError(" ".join(report.problem for report in gathered.reports if report.problem))
         views = make_views(gathered.passages)
         name, encoded, is_changed = live.name if live else "", 0, False
         if not _is_current(live, gathered, views, setup):
             vectors, encoded = _encode(views, encoder, live, progress)
-            name = _publish(index_dir, setup, gathered, views, vectors, encoder)
+            name = _publish(index_dir, setup, gathered, views=views, vectors=vectors, encoder=encoder)
             is_changed = True
     return Report(
         generation=name,
@@ -384,7 +435,13 @@ def ingest(
 
 
 def _publish(
-    index_dir: Path, setup: _Setup, gathered: _Gathered, views: Sequence[View], vectors: Matrix, encoder: Encoder
+    index_dir: Path,
+    setup: _Setup,
+    gathered: _Gathered,
+    *,
+    views: Sequence[View],
+    vectors: Matrix,
+    encoder: Encoder,
 ) -> str:
     manifest = Manifest(
         format_version=FORMAT_VERSION,
@@ -414,10 +471,19 @@ def _publish(
     return name
 
 
-def fingerprint(paths: Sequence[Path], config: Path | None) -> str:
-    """Tell one state of the documents from another by names, sizes and times, for ``--watch``."""
-    files = [config] if config else []
-    for path in paths:
-        files.extend(sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path])
-    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+def fingerprint(paths: Sequence[Path], config: Path | None, fallback_config: Path = FALLBACK_CONFIG) -> str:
+    """Tell one state of what an ingest would read from another by names, sizes and times, for ``--watch``."""
+    try:
+        own = _config_path(paths, config, fallback_config)
+        files = [own] if own is not None else []
+        patterns: tuple[str, ...] = ()
+        if own is not None:
+            guide = parse_config(_read_text(own), str(own))
+            patterns = guide.sources
+            if guide.warning_signs:
+                files += sorted((own.parent / guide.warning_signs).glob("*.toml"))
+        files += find_sources(paths, patterns, own.parent.resolve() if own is not None else None).values()
+        stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    except (GuideError, OSError) as exc:  # an ingest would say the same, until it is mended
+        return hashlib.sha256(str(exc).encode()).hexdigest()
     return hashlib.sha256(repr(stats).encode()).hexdigest()

@@ -98,6 +98,13 @@ def _numbers(tables: Mapping[str, Any], region: str, name: str) -> EmergencyNumb
         if not isinstance(table, dict):
             raise _fail(name, f"emergency.{key} must be a table ([emergency.{key}]), found {table!r}.")
         _check(table, dict.fromkeys(known, str), name, f"emergency.{key}.")
+        for setting, value in table.items():
+            place = f"emergency.{key}.{setting}"
+            if setting.endswith("_call"):
+                is_right = all(c in "0123456789+*# " for c in value)
+                _need(is_right, name, f"{place} must be digits to dial, or empty, found {value!r}.")
+            else:  # stands in a warning as it is
+                _need(bool(value.strip()), name, f"{place} must not be empty; leave it out for the default.")
     if region not in tables and region != "default":
         there = ", ".join(tables) or "none"
         raise _fail(name, f"region is {region!r} but there is no [emergency.{region}]; there are: {there}.")
@@ -129,7 +136,9 @@ def parse_config(text: str, name: str = "guide.toml") -> GuideConfig:
     max_chars = data.get("limits", {}).get("max_message_chars", MAX_MESSAGE_CHARS)
     _need(max_chars >= 100, name, "limits.max_message_chars must be 100 or more.")
     accent = data.get("page", {}).get("accent", DEFAULT_ACCENT)
-    is_colour = len(accent) == 7 and accent[0] == "#" and all(c in "0123456789abcdefABCDEF" for c in accent[1:])
+    is_colour = (
+        len(accent) == 7 and accent[0] == "#" and all(c in "0123456789abcdefABCDEF" for c in accent[1:])
+    )
     _need(is_colour, name, f'page.accent must be a colour such as "{DEFAULT_ACCENT}", found {accent!r}.')
     region = data.get("region", "default")
     return GuideConfig(

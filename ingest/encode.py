@@ -7,9 +7,9 @@ ever asked of a model hub.
 
 import hashlib
 import importlib.util
+import json
 import os
 import threading
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,7 +103,9 @@ class SentenceTransformerEncoder:
         settings = self._folder / "sentence_bert_config.json"
         if not settings.is_file():
             return DEFAULT_MAX_TOKENS
-        return int(json.loads(settings.read_text(encoding="utf-8")).get("max_seq_length") or DEFAULT_MAX_TOKENS)
+        return int(
+            json.loads(settings.read_text(encoding="utf-8")).get("max_seq_length") or DEFAULT_MAX_TOKENS
+        )
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -117,7 +119,7 @@ class SentenceTransformerEncoder:
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds to import
         from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
 
-        disable_progress_bar()
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
 
     def count_tokens(self, text: str) -> int:
@@ -153,7 +155,7 @@ def load_encoder(name: str = "") -> SentenceTransformerEncoder:
     :raises EncoderError: If the model is not on this machine, or the bundled weights are not the
         published ones.
     """
-    if name in ("", BUNDLED_MODEL):
+    if name in ("", BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"):  # the last: its name on the hub
         return SentenceTransformerEncoder(BUNDLED_MODEL, _bundled_folder(), BUNDLED_SHA256)
     folder = Path(name)
     if not folder.is_dir():

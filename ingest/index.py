@@ -17,6 +17,7 @@ pointer, so a process killed at any moment leaves the old or the new one whole. 
 products of vectors of length 1: higher is nearer.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -24,7 +25,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,9 @@ __all__ = [
     "Manifest",
     "SourceEntry",
     "VectorIndex",
-    "check_encoder",
     "ViewKind",
     "WarningSigns",
+    "check_encoder",
     "hold_lock",
     "is_quote_found",
     "live_name",
@@ -77,6 +78,7 @@ LOCK_WAIT_S = 30.0
 _PASSAGES, _PAGES, _VIEWS, _VECTORS = "passages.jsonl", "pages.jsonl", "views.jsonl", "vectors.faiss"
 _GUIDE, _SIGNS, _MANIFEST = "guide.toml", "warning-signs.json", "manifest.json"
 _FILES = (_PASSAGES, _PAGES, _VIEWS, _VECTORS, _GUIDE, _SIGNS)
+_NAME = r"\d{6,}-[0-9a-f]{8}"  # of a generation: its number and the beginning of a checksum
 _REINGEST = "run: python -m ingest"
 
 
@@ -181,8 +183,10 @@ class Generation:
 
 def is_quote_found(segment: Segment, pages: Sequence[Page]) -> bool:
     """Tell whether a segment's words stand at its place in the pages, up to the declared normalisation."""
+    if not segment.spans or any(span.page_index >= len(pages) for span in segment.spans):
+        return False
     raw = "".join(pages[span.page_index].text[span.start : span.end] for span in segment.spans)
-    return bool(segment.spans) and match_key(raw) == match_key(segment.text)
+    return match_key(raw) == match_key(segment.text)
 
 
 def page_quotes(segment: Segment, pages: Sequence[Page]) -> list[tuple[int, str]]:
@@ -193,7 +197,8 @@ def page_quotes(segment: Segment, pages: Sequence[Page]) -> list[tuple[int, str]
     if len(segment.spans) == 1:
         return [(segment.spans[0].page_index, segment.text)]
     return [
-        (span.page_index, normalise(pages[span.page_index].text[span.start : span.end])) for span in segment.spans
+        (span.page_index, normalise(pages[span.page_index].text[span.start : span.end]))
+        for span in segment.spans
     ]
 
 
@@ -306,6 +311,8 @@ def _next_number(root: Path) -> int:
 def publish(index_dir: Path, name: str) -> None:
     """Make a generation the live one and remove those that are no longer used."""
     pointer = index_dir / "CURRENT"
+    for left_over in index_dir.glob(".CURRENT-*"):  # of a process that was killed here
+        left_over.unlink(missing_ok=True)
     staged = index_dir / f".CURRENT-{os.getpid()}"
     _write(staged, name.encode())
     staged.replace(pointer)
@@ -316,8 +323,9 @@ def publish(index_dir: Path, name: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def hold_lock(index_dir: Path) -> FileLock:
-    """Give the lock of an index folder, to be used in a ``with`` statement.
+@contextlib.contextmanager
+def hold_lock(index_dir: Path) -> Iterator[None]:
+    """Hold the lock of an index folder for the length of a ``with`` statement.
 
     :raises IndexLockedError: If another ingest holds it for longer than half a minute.
     """
@@ -329,7 +337,10 @@ def hold_lock(index_dir: Path) -> FileLock:
         raise IndexLockedError(
             f"Another ingest is writing to {index_dir}; wait until it has ended and run this again."
         ) from exc
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -339,18 +350,28 @@ def live_name(index_dir: Path) -> str:
     """Read the name of the live generation.
 
     :raises IndexMissingError: If there is none.
+    :raises IndexDamagedError: If the pointer holds no name.
     """
     try:
-        return (index_dir / "CURRENT").read_text(encoding="utf-8").strip()
+        name = (index_dir / "CURRENT").read_bytes().decode("ascii", errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise IndexMissingError(f"There is no index in {index_dir}; {_REINGEST} --index {index_dir}") from exc
+    if not re.fullmatch(_NAME, name):
+        raise IndexDamagedError(
+            f"{index_dir / 'CURRENT'} names no generation; {_REINGEST} --rebuild --index {index_dir}"
+        )
+    return name
+
+
+def _rebuild(folder: Path) -> str:
+    return f"{_REINGEST} --rebuild --index {folder.parent.parent}"
 
 
 def _read(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
-    except FileNotFoundError as exc:
-        raise IndexDamagedError(f"The index lacks {folder / name}; {_REINGEST} --rebuild") from exc
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise IndexDamagedError(f"The index lacks {folder / name}; {_rebuild(folder)}") from exc
 
 
 def read_manifest(index_dir: Path, name: str) -> Manifest:
@@ -365,15 +386,16 @@ def read_manifest(index_dir: Path, name: str) -> Manifest:
         data = json.loads(raw)
         version = data["format_version"]
     except (ValueError, KeyError, TypeError) as exc:
-        raise IndexDamagedError(f"{folder / _MANIFEST} is not readable; {_REINGEST} --rebuild") from exc
+        raise IndexDamagedError(f"{folder / _MANIFEST} is not readable; {_rebuild(folder)}") from exc
     if version != FORMAT_VERSION:
         raise IndexMismatchError(
-            f"The index in {index_dir} has format {version}, this version reads {FORMAT_VERSION}; {_REINGEST}"
+            f"The index in {index_dir} has format {version}, this version reads {FORMAT_VERSION}; "
+            f"{_REINGEST} --index {index_dir}"
         )
     try:
         return _parse_manifest(data)
     except (KeyError, TypeError, ValueError) as exc:
-        raise IndexDamagedError(f"{folder / _MANIFEST} is not complete; {_REINGEST} --rebuild") from exc
+        raise IndexDamagedError(f"{folder / _MANIFEST} is not complete; {_rebuild(folder)}") from exc
 
 
 def check_encoder(manifest: Manifest, encoder: Encoder) -> None:
@@ -390,18 +412,7 @@ def check_encoder(manifest: Manifest, encoder: Encoder) -> None:
         )
 
 
-def load_generation(index_dir: Path, name: str) -> Generation:
-    """Read a generation and check each of its files against the manifest.
-
-    :raises IndexDamagedError: If a file is gone or is not what the manifest says.
-    :raises IndexMismatchError: If its format is not the one that this version writes.
-    """
-    folder = index_dir / "generations" / name
-    manifest = read_manifest(index_dir, name)
-    raw = {file: _read(folder, file) for file in _FILES}
-    for file, data in raw.items():
-        if hashlib.sha256(data).hexdigest() != manifest.files.get(file):
-            raise IndexDamagedError(f"{folder / file} is damaged; {_REINGEST} --rebuild")
+def _parse_generation(name: str, manifest: Manifest, raw: Mapping[str, bytes]) -> Generation:
     pages: dict[str, list[Page]] = {entry.source: [] for entry in manifest.sources}
     for item in _from_lines(raw[_PAGES]):
         pages[item["source"]].append(Page(item["index"], item["label"], item["text"]))
@@ -416,6 +427,31 @@ def load_generation(index_dir: Path, name: str) -> Generation:
         views=tuple(View(v["row"], ViewKind(v["kind"]), v["text"], v["segment"]) for v in views),
         vectors=VectorIndex.from_bytes(raw[_VECTORS]),
     )
+
+
+def load_generation(index_dir: Path, name: str) -> Generation:
+    """Read a generation and check each of its files against the manifest.
+
+    :raises IndexDamagedError: If a file is gone or is not what the manifest says.
+    :raises IndexMismatchError: If its format is not the one that this version writes.
+    """
+    folder = index_dir / "generations" / name
+    manifest = read_manifest(index_dir, name)
+    raw = {file: _read(folder, file) for file in _FILES}
+    for file, data in raw.items():
+        if hashlib.sha256(data).hexdigest() != manifest.files.get(file):
+            raise IndexDamagedError(f"{folder / file} is damaged; {_rebuild(folder)}")
+    try:
+        generation = _parse_generation(name, manifest, raw)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise IndexDamagedError(f"The files in {folder} do not fit each other; {_rebuild(folder)}") from exc
+    counts = (len(generation.passages), len(generation.views), generation.vectors.size)
+    if counts != (manifest.passages, manifest.views, manifest.views):
+        raise IndexDamagedError(
+            f"{folder} holds {counts[0]} passages, {counts[1]} views and {counts[2]} vectors, "
+            f"its manifest says {manifest.passages} and {manifest.views}; {_rebuild(folder)}"
+        )
+    return generation
 
 
 def load_live(index_dir: Path) -> Generation:
