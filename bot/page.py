@@ -283,6 +283,7 @@ def readable_shade(colour: str, background: str) -> str:
         raise ConfigError(f'The page\'s accent is "{colour}"; write it as #rrggbb, for example "#2f6f62".')
     hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in _channels(colour)))
     target = 0.0 if _luminance(background) > 0.5 else 1.0
+    saturation *= 1.0 if target == 0 else 0.7  # a strong colour glares on a dark page
     shade = colour.lower()
     for step in range(51):
         if contrast(shade, background) >= MIN_CONTRAST:
