@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ingest.build import DocumentReport, DocumentState, Progress, Report, fingerprint, ingest
+from ingest.datatypes import Passage, Segment, SegmentRole
 from ingest.encode import load_encoder
 from ingest.errors import GuideError, IndexDamagedError, UsageError
 from ingest.index import Generation, check_encoder, is_quote_found, live_name, load_live, read_manifest
@@ -164,12 +165,18 @@ def _check_vectors(live: Generation) -> None:
         )
 
 
+def _quotes(passage: Passage) -> list[Segment]:
+    """List what is quoted of a passage: its segments and its title."""
+    title = [Segment(passage.title, SegmentRole.LEAD, passage.title_spans)] if passage.title else []
+    return [*title, *passage.segments]
+
+
 def _verify(args: argparse.Namespace) -> int:
     live = load_live(args.index)
     lost = [
         (passage, segment)
         for passage in live.passages
-        for segment in passage.segments
+        for segment in _quotes(passage)
         if not is_quote_found(segment, live.pages.get(passage.source, ()))
     ]
     _check_vectors(live)
