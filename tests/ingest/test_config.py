@@ -9,6 +9,7 @@ from ingest.config import DEFAULT_DISCLAIMER, DEFAULT_NUMBERS, GuideConfig, pars
 from ingest.errors import ConfigError
 from tests.conftest import ROOT
 
+B = 'title = "B"\n'
 FULL = """\
 title = "  Keeping Bees  "
 description = "How to keep bees."
@@ -105,48 +106,48 @@ def test_every_setting_of_the_full_example_is_not_the_default() -> None:
         ('title = ["Bees"]', "title must be text in quotes, found ['Bees']"),
         ("title = true", "title must be text in quotes, found True"),
         ("title = 2024-01-01", "title must be text in quotes"),
-        ('title = "B"\ndescription = 1.5', "description must be text in quotes, found 1.5"),
-        ('title = "B"\ndisclaimer = false', "disclaimer must be text in quotes, found False"),
-        ('title = "B"\ndisclaimer = " "', "disclaimer must not be empty"),
-        ('title = "B"\nsources = "bees.pdf"', "sources must be a list, found 'bees.pdf'"),
-        ('title = "B"\nsources = ["bees.pdf", 7]', "sources must be a list of file patterns"),
-        ('title = "B"\nsources = [""]', "sources must be a list of file patterns"),
-        ('title = "B"\nencoder = ["x"]', "encoder must be text in quotes, found ['x']"),
-        ('title = "B"\nwarning_signs = true', "warning_signs must be text in quotes, found True"),
-        ('title = "B"\nregion = 44', "region must be text in quotes, found 44"),
-        ('title = "B"\nemergency = "999"', "emergency must be a table ([emergency]), found '999'"),
+        (B + "description = 1.5", "description must be text in quotes, found 1.5"),
+        (B + "disclaimer = false", "disclaimer must be text in quotes, found False"),
+        (B + 'disclaimer = " "', "disclaimer must not be empty"),
+        (B + 'sources = "bees.pdf"', "sources must be a list, found 'bees.pdf'"),
+        (B + 'sources = ["bees.pdf", 7]', "sources must be a list of file patterns"),
+        (B + 'sources = [""]', "sources must be a list of file patterns"),
+        (B + 'encoder = ["x"]', "encoder must be text in quotes, found ['x']"),
+        (B + "warning_signs = true", "warning_signs must be text in quotes, found True"),
+        (B + "region = 44", "region must be text in quotes, found 44"),
+        (B + 'emergency = "999"', "emergency must be a table ([emergency]), found '999'"),
         (
-            'title = "B"\n[emergency]\nGB = "999"',
+            B + '[emergency]\nGB = "999"',
             "emergency.GB must be a table ([emergency.GB]), found '999'",
         ),
         (
-            'title = "B"\n[emergency.GB]\nurgent = 111',
+            B + "[emergency.GB]\nurgent = 111",
             "emergency.GB.urgent must be text in quotes, found 111",
         ),
-        ('title = "B"\n[emergency.GB]\nurgent = ""', "emergency.GB.urgent must not be empty"),
+        (B + '[emergency.GB]\nurgent = ""', "emergency.GB.urgent must not be empty"),
         (
-            'title = "B"\n[emergency.GB]\ncrisis_call = "call us"',
+            B + '[emergency.GB]\ncrisis_call = "call us"',
             "emergency.GB.crisis_call must be digits to dial",
         ),
-        ('title = "B"\npage = "#112233"', "page must be a table ([page]), found '#112233'"),
-        ('title = "B"\n[page]\naccent = 112233', "page.accent must be text in quotes, found 112233"),
+        (B + 'page = "#112233"', "page must be a table ([page]), found '#112233'"),
+        (B + "[page]\naccent = 112233", "page.accent must be text in quotes, found 112233"),
         (
-            'title = "B"\n[page]\naccent = "green"',
+            B + '[page]\naccent = "green"',
             "page.accent must be a colour such as \"#1f6f5c\", found 'green'",
         ),
-        ('title = "B"\n[page]\naccent = "#12345g"', "page.accent must be a colour"),
-        ('title = "B"\n[page]\naccent = ""', "page.accent must be a colour"),
-        ('title = "B"\n[limits]\nmax_message_chars = 1e9', "limits.max_message_chars must be a whole number"),
+        (B + '[page]\naccent = "#12345g"', "page.accent must be a colour"),
+        (B + '[page]\naccent = ""', "page.accent must be a colour"),
+        (B + "[limits]\nmax_message_chars = 1e9", "limits.max_message_chars must be a whole number"),
         (
-            'title = "B"\n[limits]\nmax_message_chars = true',
+            B + "[limits]\nmax_message_chars = true",
             "limits.max_message_chars must be a whole number",
         ),
-        ('title = "B"\n[limits]\nmax_message_chars = 99', "limits.max_message_chars must be 100 or more"),
-        ('title = "B"\n[limits]\nmax_message_chars = -5', "limits.max_message_chars must be 100 or more"),
-        ('title = "B"\n[decline]\nthreshold = "0.5"', "decline.threshold must be a number, found '0.5'"),
-        ('title = "B"\n[decline]\nthreshold = 1.01', "decline.threshold must lie between 0 and 1"),
-        ('title = "B"\n[decline]\nthreshold = -0.1', "decline.threshold must lie between 0 and 1"),
-        ('title = "B"\n[decline]\nthreshold = nan', "decline.threshold must lie between 0 and 1"),
+        (B + "[limits]\nmax_message_chars = 99", "limits.max_message_chars must be 100 or more"),
+        (B + "[limits]\nmax_message_chars = -5", "limits.max_message_chars must be 100 or more"),
+        (B + '[decline]\nthreshold = "0.5"', "decline.threshold must be a number, found '0.5'"),
+        (B + "[decline]\nthreshold = 1.01", "decline.threshold must lie between 0 and 1"),
+        (B + "[decline]\nthreshold = -0.1", "decline.threshold must lie between 0 and 1"),
+        (B + "[decline]\nthreshold = nan", "decline.threshold must lie between 0 and 1"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_file_and_what_is_expected(text: str, named: str) -> None:
@@ -160,14 +161,14 @@ def test_a_wrong_value_is_named_with_its_file_and_what_is_expected(text: str, na
     ("text", "hint"),
     [
         ('titel = "B"', "the setting titel is not known; did you mean title?"),
-        ('title = "B"\nsource = ["x"]', "the setting source is not known; did you mean sources?"),
+        (B + 'source = ["x"]', "the setting source is not known; did you mean sources?"),
         (
-            'title = "B"\nwarning-signs = "x"',
+            B + 'warning-signs = "x"',
             "the setting warning-signs is not known; did you mean warning_signs?",
         ),
-        ('title = "B"\n[page]\nacent = "#112233"', "page.acent is not known; did you mean page.accent?"),
-        ('title = "B"\n[limits]\nmax_message = 1', "did you mean limits.max_message_chars?"),
-        ('title = "B"\n[emergency.GB]\nemergency_cal = "9"', "did you mean emergency.GB.emergency_call?"),
+        (B + '[page]\nacent = "#112233"', "page.acent is not known; did you mean page.accent?"),
+        (B + "[limits]\nmax_message = 1", "did you mean limits.max_message_chars?"),
+        (B + '[emergency.GB]\nemergency_cal = "9"', "did you mean emergency.GB.emergency_call?"),
     ],
 )
 def test_an_unknown_setting_suggests_the_near_one(text: str, hint: str) -> None:
@@ -175,7 +176,7 @@ def test_an_unknown_setting_suggests_the_near_one(text: str, hint: str) -> None:
 
 
 def test_an_unknown_setting_that_is_near_to_none_lists_what_is_known() -> None:
-    message = error_of('title = "B"\nzzz = 1')
+    message = error_of(B + "zzz = 1")
     assert "the setting zzz is not known; known are title, description, disclaimer, sources" in message
     assert "decline" in message
 
@@ -201,14 +202,14 @@ def test_a_region_takes_its_own_wording_over_the_file_s_default_over_ours() -> N
 
 
 def test_without_a_region_the_default_table_holds() -> None:
-    text = 'title = "B"\n[emergency.default]\nurgent = "a doctor"\n[emergency.GB]\nurgent = "NHS 111"\n'
+    text = B + '[emergency.default]\nurgent = "a doctor"\n[emergency.GB]\nurgent = "NHS 111"\n'
     assert parse_config(text).numbers.urgent == "a doctor"
 
 
 def test_a_region_without_a_table_is_named_with_those_there_are() -> None:
     text = 'title = "B"\nregion = "FR"\n[emergency.GB]\nurgent = "x"\n[emergency.US]\nurgent = "y"\n'
     assert "region is 'FR' but there is no [emergency.FR]; there are: GB, US." in error_of(text)
-    assert "there are: none." in error_of('title = "B"\nregion = "FR"\n')
+    assert "there are: none." in error_of(B + 'region = "FR"\n')
 
 
 def test_the_guide_s_own_file_is_valid_in_every_region() -> None:

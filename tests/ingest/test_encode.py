@@ -80,11 +80,12 @@ def test_texts_of_one_meaning_are_nearer_than_texts_of_two(real: SentenceTransfo
     ask, same, other = real.encode_queries(
         [
             "How long should I hold a stretch?",
-            "Keep each stretch for half a minute.",
-            "The bank opens at nine.",
+            "Keep a stretch for half a minute.",
+            "Banks open at nine.",
         ]
     )
-    assert ask @ same > 0.5 > 0.2 > ask @ other
+    assert ask @ same > 0.5
+    assert ask @ other < 0.2
 
 
 @pytest.mark.model
