@@ -116,10 +116,12 @@ class VectorIndex:
     def search(self, queries: Matrix, top_k: int) -> tuple[Matrix, npt.NDArray[np.int64]]:
         """Find the nearest rows of each query.
 
-        :return: Scores and row numbers, both of shape (queries, min(top_k, size)), best first.
+        :return: Scores and row numbers, both of shape (queries, min(top_k, size)), best first, equal
+            scores by row. Which of equal scores at the cut are within it is left to faiss.
         """
         scores, rows = self._flat.search(queries, min(top_k, self.size))
-        return scores, rows
+        order = np.lexsort((rows, -scores))
+        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
     def vectors(self) -> Matrix:
         """All vectors, shape (size, dimension)."""
@@ -251,6 +253,7 @@ def _parse_manifest(data: dict[str, Any]) -> Manifest:
             **data,
             "sources": tuple(SourceEntry(**item) for item in data["sources"]),
             "omissions": tuple(Omission(**item) for item in data["omissions"]),
+            "files": dict(data["files"]),
         }
     )
 
@@ -462,10 +465,11 @@ def load_live(index_dir: Path) -> Generation:
     :raises IndexMismatchError: If its format is not the one that this version writes.
     """
     name = live_name(index_dir)
-    try:
-        return load_generation(index_dir, name)
-    except IndexDamagedError:
-        newer = live_name(index_dir)
-        if newer == name:
-            raise
-        return load_generation(index_dir, newer)  # it was replaced and removed while we read it
+    while True:
+        try:
+            return load_generation(index_dir, name)
+        except IndexDamagedError:
+            newer = live_name(index_dir)
+            if newer == name:
+                raise
+            name = newer  # it was replaced and removed while we read it
