@@ -15,10 +15,12 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from bot.datatypes import Urgency, Warning  # noqa: A004  # the word of the field
-from ingest.datatypes import Encoder
+from ingest.datatypes import Encoder, Matrix
 from ingest.signs import EmergencyNumbers, Message, Rule, Sign, WarningSigns, parse_signs, split_wording
 
 __all__ = ["MAX_CHARACTERS", "Assessment", "Gate", "universal_signs"]
@@ -32,6 +34,12 @@ BEFORE_WITHIN = 7  # words between "if I ever get" and the sign
 MIN_REPAIR = 4  # letters of a word that others are repaired to; shorter ones are too much alike
 TWO_SLIPS = 8  # letters from which two slips are repaired
 MAX_WORD = 24  # letters; longer is no word
+MAX_STRETCH = 24  # words compared at once; in longer ones the sign drowns
+MAX_STRETCHES = 12  # of one message, so that its cost is bounded
+MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
+# Set on dev.jsonl and on questions about other guides; docs/safety.md has the table.
+LEAST_LIKENESS = 0.5
+LEAST_MARGIN = 0.07
 LANGUAGE = (
     "negations", "negation_links", "false_negations", "past", "present", "openers", "persons",
     "impersonal", "hypothetical", "hearsay", "checked", "unchecked", "idioms",
@@ -140,7 +148,10 @@ class _Repair:
         squeezed = [re.sub(r"(.)\1+", r"\1\1", word), re.sub(r"(.)\1+", r"\1", word)]
         if re.search(r"(.)\1\1", word) and (plain := [form for form in squeezed if form in self.known]):
             return (word, *plain)
-        if word in self.left_alone or not 3 <= len(word) <= MAX_WORD:
+        stem = word.removesuffix("s")
+        if stem in self.known:  # a plural or a possessive that no wording has
+            return (word, stem)
+        if word in self.left_alone or stem in self.left_alone or not 3 <= len(word) <= MAX_WORD:
             return (word,)
         slips = 2 if len(word) >= TWO_SLIPS else 1
         near: dict[str, int] = {}
@@ -399,6 +410,7 @@ class _Judge:
         self._words = words
         self._found = {name: self._unmasked(items, found) for name, items in found.items()}
         self.why: list[str] = []
+        self._negated: set[_Found] = set()
         self._cancel_negated()
 
     def matches(self) -> list[_Match]:
@@ -415,6 +427,30 @@ class _Judge:
                     counted.append(match)
                     break
         return counted
+
+    def hinted(self) -> Iterator[tuple[str, frozenset[str]]]:
+        """Give the stretches worth comparing by meaning, each with the concepts that stand in it.
+
+        Left out is what negates, supposes, asks in general, tells of long ago or of a check-up: there a
+        sentence may lie near an example and say the opposite.
+        """
+        for first, last in _stretches(self._words):
+            inside = {
+                name
+                for name, items in self._found.items()
+                if any(first <= item.start and item.end <= last for item in items)
+            }
+            sentence = self._words[first].sentence
+            is_asked = any(self._is_general(at) for at in (first, last - 1))
+            is_negated = any(self._words[item.start].sentence == sentence for item in self._negated)
+            if (
+                is_asked
+                or is_negated
+                or inside & {":hypothetical", ":hearsay", ":past", ":checked", ":idioms"}
+            ):
+                continue
+            text = " ".join(word.readings[-1] for word in self._words[first:last])
+            yield text, frozenset(name for name in inside if name[0] != ":")
 
     def is_checked(self) -> bool:
         """Tell whether the message says that a professional has looked at it."""
@@ -450,14 +486,13 @@ class _Judge:
                 else:
                     places[item.start] = max(item.end, places.get(item.start, 0))
         links = {item.start: item.end for item in self._found.get(":negation_links", ())}
-        negated: set[_Found] = set()
         for negation in self._found.get(":negations", ()):
             if not self._overlaps(negation, ":false_negations"):
-                negated.update(self._reached(negation, problems, places, links))
+                self._negated.update(self._reached(negation, problems, places, links))
         for name, items in self._found.items():
-            if gone := [item for item in items if item in negated]:
+            if gone := [item for item in items if item in self._negated]:
                 self.why += [f'not counted: "{self._text(item)}" is negated' for item in gone]
-                self._found[name] = [item for item in items if item not in negated]
+                self._found[name] = [item for item in items if item not in self._negated]
 
     def _reached(
         self,
@@ -528,6 +563,8 @@ class _Judge:
         """Give the nearest of ``items`` that is close enough to the parts so far; the given side first."""
         start = min(part.start for part in parts)
         end = max(part.end for part in parts)
+        if not rule.is_ordered and (inside := self._inside(parts, items, start, end)):
+            return inside
         at = bisect_left(items, start, key=lambda item: item.start)
         right = next((items[to] for to in range(at, len(items)) if items[to].start >= end), None)
         left = next((items[to] for to in range(at - 1, -1, -1) if items[to].end <= start), None)
@@ -539,6 +576,17 @@ class _Judge:
         for item, gap_start, gap_end in ways:
             if item is not None and self._gap(gap_start, gap_end) <= rule.within:
                 return item
+        return None
+
+    def _inside(
+        self, parts: Sequence[_Found], items: Sequence[_Found], start: int, end: int
+    ) -> _Found | None:
+        """Give the first item that stands between the parts and shares no word with them."""
+        for to in range(bisect_left(items, start, key=lambda item: item.start), len(items)):
+            if items[to].start >= end:
+                return None
+            if all(items[to].end <= part.start or part.end <= items[to].start for part in parts):
+                return items[to]
         return None
 
     def _gap(self, start: int, end: int) -> int:
@@ -578,10 +626,14 @@ class _Judge:
         return ""
 
     def _is_general(self, start: int) -> bool:
-        """Tell a question about signs from one of a person who has one; it begins before the sign."""
+        """Tell a question about signs from one of a person who has one; it begins before the sign.
+
+        A person shows in the same sentence, or in another one that says since when.
+        """
         sentence = self._words[start].sentence
+        telling = {self._words[item.start].sentence for item in self._found.get(":present", ())} | {sentence}
         if any(
-            self._words[item.start].sentence == sentence and not self._is_within(item, ":impersonal")
+            self._words[item.start].sentence in telling and not self._is_within(item, ":impersonal")
             for item in self._found.get(":persons", ())
         ):
             return False
@@ -641,6 +693,72 @@ class _Judge:
         return " ".join(word.text for word in self._words[part.start : part.end])
 
 
+def _stretches(words: Sequence[_Word]) -> Iterator[tuple[int, int]]:
+    """Cut a message into stretches of at most MAX_STRETCH words, at sentences first, then at clauses."""
+    start = 0
+    for at in range(1, len(words) + 1):
+        is_end = at == len(words) or words[at].sentence != words[at - 1].sentence
+        is_full = at - start >= MAX_STRETCH
+        if is_end or is_full or (at - start > MAX_STRETCH // 2 and words[at].clause != words[at - 1].clause):
+            yield start, at
+            start = at
+
+
+class _Likeness:
+    """Compares stretches of a message with the example wordings of the signs.
+
+    A stretch counts for a sign where it is near enough to one of its examples, nearer by a margin than
+    to any harmless example, and holds one of the sign's hints. The examples are encoded at first use.
+
+    :param signs: The signs and their examples, read into one spelling like a message.
+    """
+
+    def __init__(self, signs: WarningSigns, reader: _Reader, encoder: Encoder) -> None:
+        self._signs = signs
+        self._reader = reader
+        self._encoder = encoder
+        self._seen: dict[bytes, tuple[str, ...]] = {}  # by checksum: no text is kept
+
+    @cached_property
+    def _owners(self) -> list[Sign]:
+        return [sign for sign in self._signs.signs for _ in sign.examples]
+
+    @cached_property
+    def _examples(self) -> Matrix:
+        return self._encode([text for sign in self._signs.signs for text in sign.examples])
+
+    @cached_property
+    def _harmless(self) -> Matrix:
+        return self._encode(list(self._signs.harmless))
+
+    def _encode(self, texts: list[str]) -> Matrix:
+        return self._encoder.encode_queries(
+            [" ".join(word.readings[-1] for word in self._reader.read(text)) for text in texts]
+        )
+
+    def signs_like(self, text: str, concepts: frozenset[str]) -> tuple[str, ...]:
+        """Give the ids of the signs that a stretch is like; hints are looked up among its concepts."""
+        if not any(concepts.intersection(sign.hints) for sign in self._signs.signs if sign.examples):
+            return ()
+        key = sha256(repr((text, sorted(concepts))).encode()).digest()
+        if key not in self._seen:
+            if len(self._seen) >= MAX_REMEMBERED:
+                self._seen.clear()
+            self._seen[key] = self._compare(text, concepts)
+        return self._seen[key]
+
+    def _compare(self, text: str, concepts: frozenset[str]) -> tuple[str, ...]:
+        query = self._encoder.encode_queries([text])[0]
+        near = self._examples @ query
+        bound = max(LEAST_LIKENESS, float((self._harmless @ query).max(initial=0.0)) + LEAST_MARGIN)
+        found = [
+            sign.id
+            for sign, score in zip(self._owners, near, strict=True)
+            if score >= bound and concepts.intersection(sign.hints)
+        ]
+        return tuple(dict.fromkeys(found))
+
+
 class Gate:
     """Holds messages against the warning signs.
 
@@ -658,7 +776,7 @@ class Gate:
         self._phrases = _Phrases(signs, self._reader)
         self._reader.learn(self._phrases.targets, self._phrases.vocabulary, signs.language.real_words)
         self._by_id = {sign.id: sign for sign in signs.signs}
-        self._encoder = encoder
+        self._likeness = _Likeness(signs, self._reader, encoder) if encoder else None
 
     def assess(self, messages: Sequence[str]) -> Assessment:
         """Assess the last message in the light of the earlier ones.
@@ -681,7 +799,7 @@ class Gate:
                 is_held=held is not None,
                 banner=self._banner(held) if held else None,
                 is_cleared_now=is_cleared_now,
-                signs=tuple(sign.id for sign in signs),
+                signs=tuple(dict.fromkeys(sign.id for sign in signs)),
                 why=tuple(why),
             )
         return assessment
@@ -691,6 +809,11 @@ class Gate:
         words = self._reader.read(text)
         judge = _Judge(self._signs, words, self._phrases.find(words))
         signs = [match.sign for match in judge.matches()]
+        if self._likeness and not any(sign.tier == Urgency.EMERGENCY for sign in signs):
+            for stretch, concepts in itertools.islice(judge.hinted(), MAX_STRETCHES):
+                for name in self._likeness.signs_like(stretch, concepts):
+                    signs.append(self._by_id[name])
+                    judge.why.append(f"{name} ({self._by_id[name].tier}) by its likeness to an example")
         signs.sort(key=lambda sign: -Urgency(sign.tier).rank)  # stable: the files' order within a tier
         return signs, judge.is_checked(), judge.why
 

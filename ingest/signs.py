@@ -96,6 +96,7 @@ class Sign:
     :param concern: What a clinician would think of; never shown to the person.
     :param message: Id of the message that is shown.
     :param examples: Whole wordings, for comparison by meaning.
+    :param hints: Concepts of which one must stand in a sentence before it is compared by meaning.
     :param counts_when_past: True where something long ago still counts (a past cancer).
     :param counts_in_questions: True where even a general question counts (self-harm).
     """
@@ -107,6 +108,7 @@ class Sign:
     sources: tuple[str, ...]
     rules: tuple[Rule, ...]
     examples: tuple[str, ...]
+    hints: tuple[str, ...]
     counts_when_past: bool
     counts_in_questions: bool
 
@@ -309,12 +311,10 @@ def _check_references(signs: WarningSigns) -> None:
         for source in sign.sources:
             if source not in signs.sources:
                 raise ConfigError(f"Sign '{sign.id}' names the source '{source}', which no file defines.")
-        for rule in sign.rules:
-            for concept in (*rule.concepts, *rule.unless):
-                if concept not in signs.concepts:
-                    raise ConfigError(
-                        f"Sign '{sign.id}' names the concept '{concept}', which no file defines."
-                    )
+        named = [name for rule in sign.rules for name in (*rule.concepts, *rule.unless)]
+        for name in (*named, *sign.hints):
+            if name not in signs.concepts:
+                raise ConfigError(f"Sign '{sign.id}' names the concept '{name}', which no file defines.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +411,7 @@ class _Table:
 
     def sign(self) -> Sign:
         self.only(
-            "id", "tier", "concern", "message", "sources", "when", "examples", "note",
+            "id", "tier", "concern", "message", "sources", "when", "examples", "hints", "note",
             "counts_when_past", "counts_in_questions",
         )  # fmt: skip
         return Sign(
@@ -422,6 +422,7 @@ class _Table:
             sources=self.texts("sources", is_needed=True),
             rules=tuple(self.rule(text) for text in self.texts("when", is_needed=True)),
             examples=self.texts("examples"),
+            hints=self.texts("hints", is_needed=bool(self.texts("examples"))),
             counts_when_past=self.flag("counts_when_past"),
             counts_in_questions=self.flag("counts_in_questions"),
         )

@@ -1,0 +1,117 @@
+"""The warning-sign gate against judged wordings: ``python -m tests.evaluation.safety.report dev|test [--model]``.
+
+Prints rates by sign and group. Failing texts are printed for the development set only: whoever reads
+those of the blind set has made it a second development set.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.datatypes import Urgency
+from bot.safety import Gate, universal_signs
+from ingest.encode import load_encoder
+from ingest.signs import EmergencyNumbers, read_signs
+
+__all__ = ["Judged", "Rates", "build_gate", "measure", "read_judged"]
+
+FOLDER = Path(__file__).parent
+CORPUS_SIGNS = FOLDER.parents[2] / "corpus" / "warning-signs"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A wording and what the gate must make of it.
+
+    :param group: "sign", "lookalike" or "guide-question".
+    """
+
+    text: str
+    expect: Urgency
+    sign: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How often the gate was wrong.
+
+    :param missed: By tier and sign: wordings, and how many were raised less than they should have been.
+    :param alarmed: By group: harmless wordings, and how many raised anything.
+    :param failures: The wordings that failed, with what the gate gave.
+    """
+
+    missed: Mapping[tuple[Urgency, str], tuple[int, int]]
+    alarmed: Mapping[str, tuple[int, int]]
+    failures: tuple[tuple[Judged, Urgency], ...]
+
+    def missed_in(self, tiers: Iterable[Urgency]) -> tuple[int, int]:
+        """Sum wordings and misses over the signs of some tiers."""
+        wanted = set(tiers)
+        counts = [count for (tier, _), count in self.missed.items() if tier in wanted]
+        return sum(total for total, _ in counts), sum(wrong for _, wrong in counts)
+
+    def __str__(self) -> str:
+        lines = [f"{'tier':12} {'sign':18} {'wordings':>8} {'missed':>7}"]
+        for (tier, sign), (total, wrong) in sorted(
+            self.missed.items(), key=lambda item: (-item[0][0].rank, item[0][1])
+        ):
+            lines.append(f"{tier:12} {sign:18} {total:8} {wrong:7}")
+        lines.append(f"{'harmless':12} {'group':18} {'wordings':>8} {'alarms':>7}")
+        for group, (total, wrong) in sorted(self.alarmed.items()):
+            lines.append(f"{'none':12} {group:18} {total:8} {wrong:7}")
+        return "\n".join(lines)
+
+
+def read_judged(path: Path) -> list[Judged]:
+    """Read judged wordings, one JSON object a line."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [
+        Judged(row["text"], Urgency(row["expect"]), row["sign"], row.get("group", "lookalike"))
+        for row in rows
+    ]
+
+
+def build_gate(*, is_model_used: bool) -> Gate:
+    """Build the gate of this repository's guide, with or without comparison by meaning."""
+    signs = universal_signs().merge(read_signs(CORPUS_SIGNS))
+    return Gate(signs, EmergencyNumbers(), load_encoder("") if is_model_used else None)
+
+
+def measure(gate: Gate, judged: Iterable[Judged]) -> Rates:
+    """Hold the gate against judged wordings; to raise a sign higher than expected is no miss."""
+    missed: dict[tuple[Urgency, str], tuple[int, int]] = {}
+    alarmed: dict[str, tuple[int, int]] = {}
+    failures: list[tuple[Judged, Urgency]] = []
+    for item in judged:
+        given = gate.assess([item.text]).urgency
+        if item.expect is Urgency.NONE:
+            is_wrong = given is not Urgency.NONE
+            total, wrong = alarmed.get(item.group, (0, 0))
+            alarmed[item.group] = (total + 1, wrong + is_wrong)
+        else:
+            is_wrong = given.rank < item.expect.rank
+            total, wrong = missed.get((item.expect, item.sign), (0, 0))
+            missed[item.expect, item.sign] = (total + 1, wrong + is_wrong)
+        if is_wrong:
+            failures.append((item, given))
+    return Rates(missed, alarmed, tuple(failures))
+
+
+def main() -> None:
+    """Print the rates of one set."""
+    parser = argparse.ArgumentParser(description="Hold the warning-sign gate against judged wordings.")
+    parser.add_argument("set", choices=("dev", "test"))
+    parser.add_argument("--model", action="store_true", help="compare by meaning as well")
+    options = parser.parse_args()
+    rates = measure(build_gate(is_model_used=options.model), read_judged(FOLDER / f"{options.set}.jsonl"))
+    print(rates)  # noqa: T201
+    if options.set == "dev":
+        for item, given in rates.failures:
+            print(f"expected {item.expect}, got {given}: {item.text}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
