@@ -44,6 +44,16 @@ _CAUTION = re.compile(
 _NEEDS_ITS_BEFORE = re.compile(r"^(?:it|its|this|that|these|those|they|then|also|but|so|both|each|instead|otherwise|however)\b", re.IGNORECASE)
 
 
+# Orders to the program instead of questions to the guide.
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|override|bypass) (?:all |any |your |the |my |previous |prior |every|everything|above )|\b(?:pretend|role-?play|imagine) (?:to be|that you|you|as|being|i)\b|"
+    r"\b(?:act|behave|respond|answer|talk|speak|reply) (?:as|like) (?:if|a|an|my|though)\b|\byou are (?:now|no longer)\b|\b(?:system|hidden|initial|secret) (?:prompt|instructions?|message)\b|\byour (?:prompt|instructions|rules|training|source code|api key|password)\b|"
+    r"\bwrite (?:me |us )?(?:a|an|some|my) (?:\w+ )?(?:poem|song|story|essay|joke|haiku|email|letter|code|program|script|limerick|speech|rap|review|sick note|note)\b|\btell (?:me )?a (?:joke|story)\b|\b(?:developer|debug|admin|dan|god) mode\b|\bjailbreak|"
+    r"\b(?:diagnose|prescribe)\b|\btranslate\b|\bdo anything now\b|\bwithout (?:the |any )?(?:disclaimer|warning|guide)\b|\b(?:leave out|drop|skip|remove|omit) the disclaimer\b",
+    re.IGNORECASE,
+)
+
+
 class Reason(StrEnum):
     """Why an answer is what it is."""
 
@@ -51,6 +61,7 @@ class Reason(StrEnum):
     NOTHING_NEAR = "nothing near"
     UNKNOWN_THING = "a thing the guide does not name"
     DETAIL_MISSING = "the topic is there, the detail is not"
+    NOT_A_QUESTION = "an order to the program"
     HELD_BACK = "steps held back after a warning sign"
 
 
@@ -84,6 +95,8 @@ def _unknown_share(text: str, knows_term: Callable[[str], bool]) -> float:
 def _missing(
     query: Query, retrieval: Retrieval, knows_term: Callable[[str], bool], vocabulary: Vocabulary
 ) -> tuple[Reason, str]:
+    if _ORDER.search(query.text):
+        return Reason.NOT_A_QUESTION, ""
     for name, thing in vocabulary.find(query.text):
         if thing.is_topic and not is_known(thing, knows_term):
             return Reason.UNKNOWN_THING, name
@@ -97,8 +110,14 @@ def _missing(
 
 
 def _giving(detail: Detail, hits: Sequence[Hit]) -> Hit | None:
-    """Find the first hit, not far behind the best, that gives the detail."""
-    near = [hit for hit in hits if hit.score >= hits[0].score - DETAIL_MARGIN]
+    """Find the first hit, not far behind the best, that gives the detail; one item does not speak for another."""
+    is_item = hits[0].passage.kind is PassageKind.ITEM
+    near = [
+        hit
+        for hit in hits
+        if hit is hits[0]
+        or (hit.score >= hits[0].score - DETAIL_MARGIN and not (is_item and hit.passage.kind is PassageKind.ITEM))
+    ]
     return next((hit for hit in near if detail.is_given(_full_text(hit.passage))), None)
 
 
@@ -270,7 +289,7 @@ def compose(
         if hits and has_steps(hits[0].passage):
             return Draft(Reason.HELD_BACK)
         hits = tuple(hit for hit in hits if not has_steps(hit.passage))
-    if reason in (Reason.NOTHING_NEAR, Reason.UNKNOWN_THING) or not hits:
+    if reason in (Reason.NOTHING_NEAR, Reason.UNKNOWN_THING, Reason.NOT_A_QUESTION) or not hits:
         return Draft(reason, missing=missing)
     detail = asked_detail(query.text)
     giving = _giving(detail, hits) if detail is not None else None

@@ -6,6 +6,7 @@ before the next message.
 """
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 TOP_K = 10
 MAX_SUGGESTIONS = 3
 MAX_STARTERS = 5
+_DOABLE = re.compile(r"\b(?:exercises?|stretch(?:es)?|moves?|movements?|drills?|poses?|techniques?)\b", re.IGNORECASE)
 MAX_TURNS_REPLAYED = 12  # what a conversation is about never goes back further
 
 
@@ -83,10 +85,11 @@ def _make_engine(generation: Generation, encoder: Encoder) -> _Engine:
 def _offers(passages: Sequence[Passage]) -> dict[str, str]:
     """List questions that the guide itself suggests: its FAQ, and its items by name."""
     questions: dict[str, str] = {}
+    leads = {passage.id: passage.segments[0].text for passage in passages if passage.item_ids}
     for passage in passages:
         if passage.kind is PassageKind.FAQ:
             questions.setdefault(passage.title, passage.id)
-        elif passage.kind is PassageKind.ITEM and has_steps(passage):
+        elif has_steps(passage) and _DOABLE.search(leads.get(passage.list_id, "")):
             questions.setdefault(f"How do I do “{passage.title}”?", passage.id)
         elif passage.kind is PassageKind.ITEM:
             questions.setdefault(f"What does the guide say about “{passage.title}”?", passage.id)

@@ -42,6 +42,7 @@ _DECLINES = {
     Reason.NOTHING_NEAR: "I could not find that in the guide, so I cannot answer it.",
     Reason.UNKNOWN_THING: "The guide says nothing about {missing}, so I cannot answer that.",
     Reason.DETAIL_MISSING: "The guide does not say {missing}.",
+    Reason.NOT_A_QUESTION: "I can only look things up in the guide and quote it, so I cannot do that.",
     Reason.HELD_BACK: HELD_BACK,
 }
 _SMALL_TALK = {

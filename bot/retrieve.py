@@ -27,6 +27,7 @@ PART_WEIGHT = 0.5  # of the best title or sentence; the rest is the whole passag
 BM25_WEIGHT = 0.02  # a strong BM25 score is about 10, so words count about as much as 0.2 of a cosine
 TITLE_BONUS = 0.05  # the query names the passage's title in full
 LIST_BONUS = 0.1  # a question for a list, and the passage is one
+NAMED_ENTRY_MALUS = 0.1  # the query names an entry of the list, and the entry has a passage of its own
 TITLE_REPEATS = 2  # a word of the title counts twice in BM25
 
 # How a follow-up is placed, chosen on the conversations of guideqa/train: the weight of the message
@@ -93,6 +94,8 @@ class Retriever:
         self._segments = [(view.row, view.segment) for view in generation.views]
         self._bm25 = BM25([_document(passage) for passage in self.passages])
         self._title_terms = [frozenset(terms(passage.title)) for passage in self.passages]
+        entries = {passage.id: title for passage, title in zip(self.passages, self._title_terms, strict=True)}
+        self._entry_terms = [[entries[id_] for id_ in p.item_ids if entries.get(id_)] for p in self.passages]
         self._is_list = np.array([passage.kind is PassageKind.LIST for passage in self.passages])
         self.row_of = {passage.id: row for row, passage in enumerate(self.passages)}
         vocabulary = Counter(
@@ -122,6 +125,7 @@ class Retriever:
         total = own.total.copy()
         if len(scored) > 1:
             total = placing[0] * own.total + (1 - placing[0]) * scored[1].total
+        position = self._listed_row(query, context)
         prior = self._prior(query, context, focus, placing)
         total += prior
         order = sorted(range(len(total)), key=lambda row: (-round(float(total[row]), 9), self.passages[row].id))[:top_k]
@@ -135,7 +139,7 @@ class Retriever:
             hits=tuple(Hit(self.passages[row], float(total[row]), rank) for rank, row in enumerate(order, 1)),
             evidence=evidence,
             segment_scores=tuple(self._segment_scores(row, best.views) for row in order),
-            dense=max((float(s.part[order[0]] + s.whole[order[0]]) for s in scored), default=0.0) if order else 0.0,
+            dense=1.0 if position is not None else _dense(scored[:1] if self._names_other_topic(query) else scored, order),
         )
 
     def _prior(self, query: Query, context: Context, focus: Sequence[int], placing: tuple[float, float, float]) -> Scores:
@@ -148,10 +152,21 @@ class Retriever:
             if passage.section == before.section and passage.source == before.source:
                 prior[row] += near
         prior[focus[0]] += -1.0 if query.is_correction else same
-        if query.position and len(context.listed) >= abs(query.position):
-            listed = context.listed[query.position - 1 if query.position > 0 else query.position]
-            prior[self.row_of.get(listed, focus[0])] += 2.0
+        listed = self._listed_row(query, context)
+        if listed is not None:
+            prior[listed] += 2.0
         return prior
+
+    def _listed_row(self, query: Query, context: Context) -> int | None:
+        """Find the entry of the list shown last that a query means ("the second one")."""
+        if not query.position or len(context.listed) < abs(query.position):
+            return None
+        return self.row_of.get(context.listed[query.position - 1 if query.position > 0 else query.position])
+
+    def _names_other_topic(self, query: Query) -> bool:
+        """Tell whether "what about X" names an X of which the guide has no word."""
+        own = set(terms(query.text))
+        return query.is_connected and bool(own) and not any(self.knows_term(term) for term in own)
 
     def _score(self, texts: list[str], kind: QuestionType) -> list[_Scored]:
         count, size = len(self.passages), self._vectors.size
@@ -167,7 +182,13 @@ class Retriever:
             part = np.where(part < -0.99, whole, part)  # one sentence without a title: it is the whole
             own = set(terms(text))
             named = np.array([bool(title) and title <= own for title in self._title_terms])
-            bonus = TITLE_BONUS * named + LIST_BONUS * self._is_list * (kind is QuestionType.LIST)
+            bonus = TITLE_BONUS * named
+            if kind is QuestionType.LIST:
+                bonus = bonus + LIST_BONUS * self._is_list
+            else:
+                bonus = bonus - NAMED_ENTRY_MALUS * np.array(
+                    [any(entry <= own for entry in entries) for entries in self._entry_terms]
+                )
             bm25 = BM25_WEIGHT * self._bm25.scores(own).astype(np.float64)
             scored.append(_Scored(PART_WEIGHT * part, (1 - PART_WEIGHT) * whole, bm25, bonus, views))
         return scored
@@ -187,6 +208,11 @@ def _placing(query: Query) -> tuple[float, float, float]:
     if query.is_bare:
         return _BARE
     return _CONNECTED if query.is_connected else _REFERRING
+
+
+def _dense(scored: Sequence[_Scored], order: Sequence[int]) -> float:
+    """Give the similarity of the best hit; "what about X" must be near by X, not by the topic before it."""
+    return max((float(s.part[order[0]] + s.whole[order[0]]) for s in scored), default=0.0) if order else 0.0
 
 
 def _document(passage: Passage) -> list[str]:

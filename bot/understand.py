@@ -13,6 +13,13 @@ from bot.lexical import content_words, words
 __all__ = ["Context", "Query", "QuestionType", "SmallTalk", "find_small_talk", "question_type", "understand"]
 
 SHORT_CONTENT_WORDS = 3  # "and for the neck?": so few content words seldom make a topic of their own
+# Words of a question that still name no topic: "how long do I hold it", "how many per leg".
+GENERIC_WORDS = frozenset(
+    """hold keep last stay repeat time times second seconds sec secs minute minutes min mins hour hours day days week weeks
+    month months rep reps set sets side sides often long once twice total exactly happen happens work works help helps
+    good bad ok safe right wrong necessary again detail explain long longer enough daily per next""".split()
+)
+INTERROGATIVE_WORDS = frozenset("long often times time exactly again detail explain".split())
 SMALL_TALK_WORDS = 9  # a longer message has something to ask
 
 
@@ -83,24 +90,43 @@ class Query:
 
 # --- small talk ------------------------------------------------------------------------------------
 
-# Tried in order on the message's words, joined by single spaces; each must cover the whole message.
-_NAME = r"(?: there| all| everyone| you| bot| friend| doc| doctor| team)?"
-_SMALL_TALK: tuple[tuple[SmallTalk, str], ...] = (
+# Courtesies may follow one another ("ok great, thanks, bye"); the first kind of this order names the message.
+_COURTESIES: tuple[tuple[SmallTalk, str], ...] = (
+    (SmallTalk.GOODBYE, r"bye+|goodbye|good bye|see (?:you|ya)(?: later| soon)?|cya|good ?night|take care|farewell|so long|ciao|bye for now"),
+    (
+        SmallTalk.THANKS,
+        r"thanks?(?: you)?|thankyou|thx|ty|tnx|tks|cheers|ta|(?:much |i )?appreciated?(?: it| that)?|"
+        r"(?:(?:that|this|it)(?: is| was|s) |youre |you are )(?:(?:very|really|so|most) )?(?:helpful|useful|kind|great|good|perfect|lovely|brilliant)",
+    ),
+    (SmallTalk.GREETING, r"hi+|hello+|hey+|hiya|howdy|greetings|yo|g ?day|good (?:morning|afternoon|evening|day)|morning|evening|there|everyone|bot|friend|doc|doctor|mate|dear|love|pal|team"),
+    (
+        SmallTalk.AGREEMENT,
+        r"ok+|okay|o k|k+|yes|yeah|yep|no|nope|nah|sure|right|alright|fine|good|great|cool|nice|perfect|i see|got it|gotcha|understood|makes sense|"
+        r"hm+|mm+|oh|ah|aha|lol|haha+|wow|interesting|excellent|brilliant|lovely|wonderful|super|will do|agreed|true|never ?mind|nothing|thats? (?:all|it)|"
+        r"done|i will|sounds good|all good|clear|noted",
+    ),
+)
+# What may stand among courtesies and says nothing by itself.
+_FILLER = (
+    r"for (?:the|all|your|that|this|all the|all your)(?: help| answers?| info| information| advice)?|for helping(?: me)?|"
+    r"very much|so much|a lot|lots|a bunch|a million|again|you|then|now|today|well|very|for now"
+)
+# Each of these must cover the whole message.
+_REMARKS: tuple[tuple[SmallTalk, str], ...] = (
     (SmallTalk.FEELING, r"(?:(?:hi|hello|hey) )?(?:how are you|how r u|how do you do|hows it going|how is it going|whats up|wassup|sup)(?: doing)?(?: today)?"),
-    (SmallTalk.GREETING, rf"(?:hi+|hello+|hey+|hiya|howdy|greetings|yo|g ?day|hullo|good (?:morning|afternoon|evening|day)|morning|evening)(?:{_NAME}| again| to you)*"),
-    (SmallTalk.THANKS, r"(?:ok |okay |great |oh |perfect |lovely |well |super |brilliant |wonderful |excellent |cheers |no )*(?:thanks?|thank you|thankyou|thx|ty|tnx|cheers|ta|much appreciated|appreciate it|i appreciate it)(?: very much| so much| a lot| a bunch| a million| again| for (?:your|the|all(?: your)?|that|this)(?: help| answers?| info| information| advice)?| thats? (?:great|very helpful|helpful|all|it|perfect)| that (?:was|is) (?:great|very helpful|helpful|all|it|perfect|useful)| you| youre (?:great|very kind)| bye| dear| love| mate| then| doc)*"),
-    (SmallTalk.THANKS, r"(?:that|this|it)s? (?:was|is)?(?: ?really| ?very| ?so)? ?(?:helpful|useful|great|perfect|brilliant|lovely)(?: thanks| thank you)?"),
-    (SmallTalk.GOODBYE, r"(?:ok |okay |thanks )*(?:bye+|goodbye|good bye|bye bye|see you|see ya|cya|later|good ?night|take care|farewell|so long|ciao)(?: then| later| now| soon| bye| for now)*"),
     (SmallTalk.ABILITY, r"(?:so |ok |hi |hello )*(?:what (?:all )?can (?:you|u|this|it)(?: page| bot)? (?:do|answer|tell me|help(?: me)?(?: with)?)(?: for me)?|what (?:can|should|could|do) i ask(?: you)?(?: here)?|how (?:do|does|can|should) (?:i use )?(?:this|it|you)(?: page| chat| bot| thing)?(?: work)?|what (?:do|are) you (?:do|for|know)(?: about)?|what (?:is|are) (?:this|you)(?: page| bot| chat)? for|what (?:topics|questions|things|subjects) (?:can|do) you (?:cover|answer|know|know about)|help(?: me)?(?: please)?|please help(?: me)?|can you help(?: me)?|i need help|what (?:is|s) this|whats this)"),
     (SmallTalk.AUTHOR, r"(?:so )?(?:who|whos) (?:wrote|made|created|is|s|are)? ?(?:the author|behind|responsible for|written|wrote)? ?(?:of )?(?:this|the|that|it|your)? ?(?:guide|book|leaflet|text|page|document|information|advice|it|author)?(?: by)?"),
     (SmallTalk.AUTHOR, r"(?:where (?:does|do|did|is|are) (?:this|that|it|you|the|your|all this)(?: information| info| advice| answers?| text)? ?(?:come|get)? ?(?:from)?(?: your)?(?: information| info| answers?| from)*|what(?:s| is| are) (?:the|your) (?:sources?|references?)(?: of (?:this|that))?|which guide (?:is this|do you use|are you using)|what guide (?:is this|do you use)|says who|who says (?:so|that|this)|how do you know(?: that| this)?|is (?:this|that|it) from (?:the )?(?:a )?(?:guide|doctor|doctors))"),
     (SmallTalk.IDENTITY, r"(?:so )?(?:who (?:are|r) (?:you|u)|what (?:are|r) (?:you|u)|whats your name|what is your name|(?:are|r) (?:you|u) (?:a |an )?(?:real |actual )?(?:human|person|robot|bot|ai|machine|computer|doctor|nurse|physio|physiotherapist|therapist|chatgpt|chat gpt|real|gpt|llm|program)(?: or (?:a |an )?(?:real )?(?:human|person|robot|bot|ai|machine|computer|program))?|is (?:this|that|it) (?:a |an )?(?:real )?(?:human|person|robot|bot|ai|machine|computer|chatgpt|doctor)|am i (?:talking|speaking|chatting) (?:to|with) (?:a |an )?(?:real )?(?:human|person|robot|bot|ai|machine|computer|doctor))"),
     (SmallTalk.PRIVACY, r"(?:do you|does this|does this page|are you|is this|is it|is my chat|is this chat|are my messages|are my chats) (?:store|save|keep|record|share|collect|track|recording|saving|storing|private|anonymous|confidential|secure|saved|stored|recorded|log|remember|remembering)(?: my| this| what i| our| me)*(?: data| information| info| chat| chats| messages| conversation| type| say| write| everything)*"),
-    (SmallTalk.AGREEMENT, r"(?:ok+|okay|k|kk|yes|yeah|yep|no|nope|nah|sure|right|alright|all right|fine|good|great|cool|nice|perfect|i see|got it|gotcha|understood|makes sense|hm+|mm+|oh|ah|aha|lol|haha+|wow|interesting|excellent|brilliant|lovely|wonderful|super|will do|agreed|true|never ?mind|nothing|thats (?:all|it|good|fine|ok|great)|very good)(?: (?:ok|okay|then|yes|good|great|i see|got it|fine|cool|thats (?:all|it|good|fine|great)|i will|sure|sounds good))*"),
     (SmallTalk.COMPLAINT, r"(?:this|that|it|you|youre|your answer|the answer)(?: is| are| was|s)? ?(?:so |really |very |just |all |totally |completely )?(?:useless|rubbish|stupid|dumb|wrong|bad|terrible|awful|crap|shit|not helpful|no help|not what i asked|not what i meant|a joke|nonsense|idiot|an idiot|no good|unhelpful)"),
     (SmallTalk.COMPLAINT, r"(?:you (?:didnt|did not|dont|do not) (?:answer|understand|get|listen)(?: me| my question| it| that| to me)?|i (?:dont|do not|didnt) understand(?: you| that| this| it)?|fuck (?:you|off)|shut up|i hate you|what a joke|wtf|rubbish|useless)"),
 )
-_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _SMALL_TALK)
+_REMARK_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _REMARKS)
+_COURTESY = re.compile(
+    "|".join(f"(?P<{kind.name}>(?:{pattern})(?= |$))" for kind, pattern in _COURTESIES) + f"|(?:{_FILLER})(?= |$)"
+)
+
 
 
 def find_small_talk(message: str) -> SmallTalk | None:
@@ -111,7 +137,21 @@ def find_small_talk(message: str) -> SmallTalk | None:
     if len(spoken) > SMALL_TALK_WORDS:
         return None
     text = " ".join(spoken)
-    return next((kind for kind, pattern in _PATTERNS if pattern.fullmatch(text)), None)
+    remark = next((kind for kind, pattern in _REMARK_PATTERNS if pattern.fullmatch(text)), None)
+    return remark or _find_courtesy(text)
+
+
+def _find_courtesy(text: str) -> SmallTalk | None:
+    said: set[str] = set()
+    at = 0
+    while at < len(text):
+        match = _COURTESY.match(text, at)
+        if match is None:
+            return None
+        said.add(str(match.lastgroup))
+        at = match.end() + 1
+    return next((kind for kind, _ in _COURTESIES if kind.name in said), None)
+
 
 
 # --- question types --------------------------------------------------------------------------------
@@ -171,16 +211,19 @@ _SWITCH = re.compile(
     r"\b(?:something (?:else|different)|(?:an)?other (?:topic|subject|question|thing)|(?:different|new|separate) (?:topic|subject|question|thing)|"
     r"change (?:of )?(?:topic|subject)|changing (?:the )?(?:topic|subject)|unrelated|by the way|btw|moving on)\b"
 )
-_CORRECTION = re.compile(r"^(?:no+|nope|nah|not that|sorry|wait|actually|i mean|i meant|that(?:'?s| is) not what i)\b[\s,.:;-]*(?:no\b[\s,]*)?(?:not that(?: one)?\b[\s,]*)?(?:i (?:meant?|was asking|am asking|want(?:ed)?)\b|but\b|rather\b|the other\b|about\b|what i meant\b)?", re.IGNORECASE)
+_CORRECTION = re.compile(r"^(?:no+|nope|nah|not that one|not that|sorry|wait|actually|i mean|i meant|that(?:'?s| is) not what i)\b[\s,.:;-]*(?:no\b[\s,]*)?(?:not that(?: one)?\b[\s,]*)?(?:i (?:meant?|was asking|am asking|want(?:ed)?)\b|but\b|rather\b|the other\b|about\b|what i meant\b)?", re.IGNORECASE)
 _CONNECTIVE = re.compile(r"^(?:and|also|but|or|then|so|plus|now)\b[\s,]*(?:what about|how about|what if|if)?|^(?:what|how) about\b|^what if\b|^same (?:for|with)\b|^(?:for|with|without|in|on|at|as) (?:the|a|my|it)\b", re.IGNORECASE)
 _REFERENCE = re.compile(r"\b(?:it|its|that|those|these|them|they|this|ones?|there|afterwards|afterward|before that|after that|then|same|both|each|either|such|instead|too|as well)\b")
 _ORDINALS = {
     "first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4,
     "fifth": 5, "5th": 5, "sixth": 6, "6th": 6, "last": -1, "final": -1,
 }  # fmt: skip
+# "the second one", "more on the 2nd", "and the last?"; "first" and "last" alone may be adverbs.
+_ORDINAL = "|".join(_ORDINALS)
 _POSITION = re.compile(
-    rf"\b(?:the |number |no |nr )?({'|'.join(_ORDINALS)})(?: (?:one|exercise|stretch|item|option|point|tip|move|step|thing|entry))?$|"
-    rf"\b(?:the )({'|'.join(_ORDINALS)}) (?:one|exercise|stretch|item|option|point|tip|move|thing|entry)\b|\bnumber (one|two|three|four|five|six|[1-9])\b"
+    rf"\b(?:the|number|no|nr|now|and|about|on)\s+({_ORDINAL})(?:\s+(?:one|exercise|stretch|item|option|point|tip|move|step|thing|entry|of (?:them|those|these|it)|again|pls|please|in detail|then)\b|$)"
+    rf"|\b({_ORDINAL}) (?:one|exercise|stretch|item|option|point|tip|move|entry)\b|\bnumber (one|two|three|four|five|six|[1-9])\b"
+    rf"|^({_ORDINAL})$"
 )
 _NUMBER_WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 
@@ -189,10 +232,10 @@ def _position(plain: str) -> int:
     match = _POSITION.search(plain)
     if match is None:
         return 0
-    ordinal, inner, number = match.groups()
+    number = match.group(3)
     if number:
         return _NUMBER_WORDS.get(number) or int(number)
-    return _ORDINALS[ordinal or inner]
+    return _ORDINALS[match.group(1) or match.group(2) or match.group(4)]
 
 
 def understand(message: str, context: Context) -> Query:
@@ -208,18 +251,21 @@ def understand(message: str, context: Context) -> Query:
         text = rest or text
         return Query(text, question_type(text))
     kind = question_type(text)
+    is_bare = not set(content_words(text)) - GENERIC_WORDS
     if not context.focus:
-        return Query(text, kind)
+        return Query(text, kind, is_bare=not set(content_words(text)) - INTERROGATIVE_WORDS)
     correction = _CORRECTION.match(text)
     is_correction = correction is not None and bool(text[correction.end() :].strip())
     if is_correction and correction is not None:
         text = text[correction.end() :].strip(" ,.:;-")
         kind = question_type(text)
-    own = content_words(text)
+    position = _position(" ".join(words(text))) if context.listed else 0
     connected = _CONNECTIVE.search(text) is not None
     refers = _REFERENCE.search(plain) is not None
-    is_follow_up = is_correction or connected or refers or len(own) <= SHORT_CONTENT_WORDS
-    if is_follow_up and kind is QuestionType.OPEN:
+    is_short = len(content_words(text)) <= SHORT_CONTENT_WORDS
+    is_follow_up = is_correction or connected or refers or is_short or position != 0
+    if position and kind in (QuestionType.OPEN, QuestionType.DEFINITION, QuestionType.LIST):
+        kind = QuestionType.STEPS  # an entry of a list, in full
+    elif is_follow_up and kind is QuestionType.OPEN and context.type is not QuestionType.LIST:
         kind = context.type  # "and the other one?" asks of it what was asked before
-    position = _position(plain) if context.listed else 0
-    return Query(text, kind, is_follow_up, connected, is_correction, not own, position)
+    return Query(text, kind, is_follow_up, connected, is_correction, is_bare, position)
