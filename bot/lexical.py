@@ -22,6 +22,7 @@ K1 = 1.2  # usual values (Robertson and Zaragoza 2009, section 3.2); short passa
 B = 0.75
 MIN_REPAIR_LETTERS = 4  # shorter words have too many neighbours
 LONG_WORD_LETTERS = 8  # from here on two slips are repaired
+MIDDLE_WORD_LETTERS = 6  # from here on too, where the first and the last letter are right ("minits")
 MIN_HALF_LETTERS = 3  # of a word written together ("birddog")
 
 STOPWORDS = frozenset(
@@ -38,6 +39,21 @@ STOPWORDS = frozenset(
     shouldnt wouldnt isnt arent wasnt bit guide says say mean means meant actually maybe
     """.split()
 )
+
+# Words that questions are made of: they are repaired too, though the guide may not hold them.
+QUESTION_WORDS = (
+    "what when where which while should would could often many much long does have with from about before after "
+    "minutes seconds hours days weeks months times repetitions exercise exercises"
+).split()
+# Spellings that are too short or too far off to be told from their letters.
+SHORT_FORMS = {
+    "wat": "what", "wot": "what", "wut": "what", "wen": "when", "wich": "which", "witch": "which", "hw": "how", "hwo": "how", "lng": "long",
+    "lomg": "long", "u": "you", "ur": "your", "r": "are", "y": "why", "shud": "should", "shld": "should", "shoud": "should", "cud": "could",
+    "wud": "would", "offen": "often", "oftn": "often", "ofen": "often", "mny": "many", "meny": "many", "mch": "much", "muhc": "much", "dose": "does",
+    "duz": "does", "dos": "does", "abt": "about", "bout": "about", "pls": "please", "plz": "please", "cos": "because", "coz": "because", "bc": "because",
+    "b4": "before", "thru": "through", "tho": "though", "wk": "week", "wks": "weeks", "hrs": "hours", "ppl": "people", "rly": "really", "hav": "have", "wiv": "with", "wif": "with",
+    "teh": "the", "adn": "and", "wy": "why", "bak": "back", "bakc": "back", "pian": "pain", "payn": "pain", "xercise": "exercise", "excersise": "exercise", "exersise": "exercise", "excercise": "exercise",
+}  # fmt: skip
 
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _stemmer = snowballstemmer.stemmer("english")
@@ -115,7 +131,8 @@ class BM25:
 class Speller:
     """Repairs words that are no English words toward the nearest word of the guide.
 
-    False positives: a name or a rare word that is one slip from a word of the guide is changed to it
+    Short forms of chats and the commonest misspellings are spelt out ("wat" what, "dose" does where the
+    guide has no dose). False positives: a name or a rare word that is one slip from a word of the guide is changed to it
     ("Birdie dog" keeps, "brige" becomes "bridge", a brand "Stretcho" becomes "stretch"); so the query
     as typed is kept beside the repaired one by whoever must not lose it.
 
@@ -126,11 +143,14 @@ class Speller:
     def __init__(self, vocabulary: Counter[str], is_known: Callable[[str], bool]) -> None:
         self._vocabulary = vocabulary
         self._stems = {stem(word) for word in vocabulary}
-        self._choices = sorted(word for word in vocabulary if len(word) >= MIN_REPAIR_LETTERS)
+        choices = {*vocabulary, *QUESTION_WORDS}
+        self._choices = sorted(word for word in choices if len(word) >= MIN_REPAIR_LETTERS)
         self._is_known = is_known
 
     def repair_word(self, word: str) -> str:
         """Give the word of the guide that was meant, two words where two were run together, or the word."""
+        if word in SHORT_FORMS and word not in self._vocabulary:
+            return SHORT_FORMS[word]
         if self._is_right(word):
             return word
         return self._split(word) or self._nearest(word) or word
@@ -152,8 +172,12 @@ class Speller:
         return ""
 
     def _nearest(self, word: str) -> str:
-        slips = 2 if len(word) >= LONG_WORD_LETTERS else 1
-        found = process.extract(word, self._choices, scorer=OSA.distance, score_cutoff=slips, limit=8)
+        slips = 2 if len(word) >= MIDDLE_WORD_LETTERS else 1
+        near = process.extract(word, self._choices, scorer=OSA.distance, score_cutoff=slips, limit=20)
+        is_long = len(word) >= LONG_WORD_LETTERS
+        found = [
+            item for item in near if item[1] < 2 or is_long or (item[0][0], item[0][-1]) == (word[0], word[-1])
+        ]
         # The first letter is seldom wrong; then fewest slips, then the guide's more frequent word.
         best = sorted(found, key=lambda item: (item[0][0] != word[0], item[1], -self._vocabulary[item[0]], item[0]))
         return best[0][0] if best else ""
@@ -166,4 +190,4 @@ class Speller:
             repaired = self.repair_word(word)
             return match[0] if repaired == word else repaired
 
-        return re.sub(r"[A-Za-z]{4,}", fix, text)
+        return re.sub(r"[A-Za-z][A-Za-z0-9]*", fix, text)

@@ -19,13 +19,15 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+
 from bot.datatypes import Urgency, Warning  # noqa: A004  # the word of the field
 from ingest.datatypes import Encoder, Matrix
 from ingest.signs import EmergencyNumbers, Message, Rule, Sign, WarningSigns, parse_signs, split_wording
 
-__all__ = ["MAX_CHARACTERS", "Assessment", "Gate", "universal_signs"]
+__all__ = ["MAX_CHARACTERS", "Assessment", "Gate", "encode_examples", "universal_signs"]
 
-MAX_CHARACTERS = 4_000  # a message is cut here; the page accepts no more
+MAX_CHARACTERS = 20_000  # a message is cut here; far more than anyone types, and the cost stays bounded
 MAX_SKIPS = 3  # fillers inside one wording: "can't really even properly feel"
 MAX_NEGATED_WORDS = 14  # how far "no" reaches over a list
 SENTENCE_GAP = 2  # words that a full stop between two concepts counts for
@@ -37,9 +39,10 @@ MAX_WORD = 24  # letters; longer is no word
 MAX_STRETCH = 24  # words compared at once; in longer ones the sign drowns
 MAX_STRETCHES = 12  # of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
-# Set on dev.jsonl and on questions about other guides; docs/safety.md has the table.
-LEAST_LIKENESS = 0.5
-LEAST_MARGIN = 0.07
+# Set by cross-validation over the examples and questions about other guides; docs/safety.md has the table.
+LEAST_LIKENESS = 0.0
+SHARPNESS = 3.0
+SMOOTHNESS = 0.3
 LANGUAGE = (
     "negations", "negation_links", "false_negations", "past", "present", "openers", "persons",
     "impersonal", "hypothetical", "hearsay", "checked", "unchecked", "idioms",
@@ -617,8 +620,8 @@ class _Judge:
                 return "a general question"
             if self._stands_before(match, ":hypothetical"):
                 return "only supposed"
-        if self._stands_before(match, ":hearsay"):
-            return "heard of or feared"
+            if self._stands_before(match, ":hearsay"):
+                return "heard of or feared"
         if not match.sign.counts_when_past and self._is_past(match):
             return "long ago or healed"
         if self._is_checked_matter(match):
@@ -705,41 +708,44 @@ def _stretches(words: Sequence[_Word]) -> Iterator[tuple[int, int]]:
 
 
 class _Likeness:
-    """Compares stretches of a message with the example wordings of the signs.
+    """Compares stretches of a message with the example wordings of the signs and with harmless ones.
 
-    A stretch counts for a sign where it is near enough to one of its examples, nearer by a margin than
-    to any harmless example, and holds one of the sign's hints. The examples are encoded at first use.
-
-    :param signs: The signs and their examples, read into one spelling like a message.
+    The score of a stretch is its kernel ridge regression on all examples (Saunders et al. 1998), +1 for a
+    sign, -1 for harmless: with K[i, j] = exp(SHARPNESS * (cos(i, j) - 1)), the weights a solve
+    (K + SMOOTHNESS * diag(1 / w)) a = y, where w makes both sides weigh the same. Against the nearest
+    example alone it finds half as much again at the same rate of false alarms (docs/safety.md).
     """
 
-    def __init__(self, signs: WarningSigns, reader: _Reader, encoder: Encoder) -> None:
+    def __init__(
+        self, signs: WarningSigns, reader: _Reader, encoder: Encoder, examples: Matrix | None
+    ) -> None:
         self._signs = signs
         self._reader = reader
         self._encoder = encoder
-        self._seen: dict[bytes, tuple[str, ...]] = {}  # by checksum: no text is kept
-
-    @cached_property
-    def _owners(self) -> list[Sign]:
-        return [sign for sign in self._signs.signs for _ in sign.examples]
+        self._given = examples
+        self._owners = [sign for sign in signs.signs for _ in sign.examples]
+        self._hinted = [sign for sign in signs.signs if sign.examples]
+        self._seen: dict[bytes, str] = {}  # by checksum: no text is kept
 
     @cached_property
     def _examples(self) -> Matrix:
-        return self._encode([text for sign in self._signs.signs for text in sign.examples])
+        if self._given is not None:
+            return self._given
+        return self._encoder.encode_queries(_example_texts(self._signs, self._reader))
 
     @cached_property
-    def _harmless(self) -> Matrix:
-        return self._encode(list(self._signs.harmless))
+    def _weights(self) -> Matrix:
+        sides = np.full(len(self._examples), -1.0, dtype=np.float32)
+        sides[: len(self._owners)] = 1.0
+        harmless = max(len(sides) - len(self._owners), 1)
+        smoothness = np.where(sides > 0, SMOOTHNESS * len(self._owners) / harmless, SMOOTHNESS)
+        kernel = np.exp(SHARPNESS * (self._examples @ self._examples.T - 1.0))
+        return np.asarray(np.linalg.solve(kernel + np.diag(smoothness), sides), dtype=np.float32)
 
-    def _encode(self, texts: list[str]) -> Matrix:
-        return self._encoder.encode_queries(
-            [" ".join(word.readings[-1] for word in self._reader.read(text)) for text in texts]
-        )
-
-    def signs_like(self, text: str, concepts: frozenset[str]) -> tuple[str, ...]:
-        """Give the ids of the signs that a stretch is like; hints are looked up among its concepts."""
-        if not any(concepts.intersection(sign.hints) for sign in self._signs.signs if sign.examples):
-            return ()
+    def sign_like(self, text: str, concepts: frozenset[str]) -> str:
+        """Give the id of the sign that a stretch is like, or ""; it must hold a hint of the sign."""
+        if not any(concepts.intersection(sign.hints) for sign in self._hinted):
+            return ""
         key = sha256(repr((text, sorted(concepts))).encode()).digest()
         if key not in self._seen:
             if len(self._seen) >= MAX_REMEMBERED:
@@ -747,16 +753,36 @@ class _Likeness:
             self._seen[key] = self._compare(text, concepts)
         return self._seen[key]
 
-    def _compare(self, text: str, concepts: frozenset[str]) -> tuple[str, ...]:
-        query = self._encoder.encode_queries([text])[0]
-        near = self._examples @ query
-        bound = max(LEAST_LIKENESS, float((self._harmless @ query).max(initial=0.0)) + LEAST_MARGIN)
-        found = [
-            sign.id
-            for sign, score in zip(self._owners, near, strict=True)
-            if score >= bound and concepts.intersection(sign.hints)
-        ]
-        return tuple(dict.fromkeys(found))
+    def _compare(self, text: str, concepts: frozenset[str]) -> str:
+        near = self._examples @ self._encoder.encode_queries([text])[0]
+        if float(np.exp(SHARPNESS * (near - 1.0)) @ self._weights) < LEAST_LIKENESS:
+            return ""
+        for at in np.argsort(-near[: len(self._owners)], kind="stable"):
+            owner = self._owners[int(at)]
+            if concepts.intersection(owner.hints):
+                return owner.id
+        return ""
+
+
+def _example_texts(signs: WarningSigns, reader: _Reader) -> list[str]:
+    """Give the examples of all signs in order, then the harmless ones, in one spelling."""
+    texts = [text for sign in signs.signs for text in sign.examples] + list(signs.harmless)
+    return [" ".join(word.readings[-1] for word in reader.read(text)) for text in texts]
+
+
+def encode_examples(signs: WarningSigns, encoder: Encoder) -> Matrix:
+    """Encode the example wordings beforehand, for ``Gate(..., examples=...)``.
+
+    :return: Shape (examples and harmless wordings, dimension).
+    """
+    return encoder.encode_queries(_example_texts(signs, _trained_reader(signs)[0]))
+
+
+def _trained_reader(signs: WarningSigns) -> tuple[_Reader, _Phrases]:
+    reader = _Reader(signs)
+    phrases = _Phrases(signs, reader)
+    reader.learn(phrases.targets, phrases.vocabulary, signs.language.real_words)
+    return reader, phrases
 
 
 class Gate:
@@ -765,18 +791,21 @@ class Gate:
     :param signs: What to look for; ``universal_signs().merge(...)`` for a guide with signs of its own.
     :param numbers: Whom to call, in the words of the region.
     :param encoder: For comparison by meaning; without it only the wordings are used.
+    :param examples: From ``encode_examples`` with the same signs and encoder; else encoded at first use.
     """
 
     def __init__(
-        self, signs: WarningSigns, numbers: EmergencyNumbers, encoder: Encoder | None = None
+        self,
+        signs: WarningSigns,
+        numbers: EmergencyNumbers,
+        encoder: Encoder | None = None,
+        examples: Matrix | None = None,
     ) -> None:
         self._signs = signs
         self._numbers = numbers
-        self._reader = _Reader(signs)
-        self._phrases = _Phrases(signs, self._reader)
-        self._reader.learn(self._phrases.targets, self._phrases.vocabulary, signs.language.real_words)
+        self._reader, self._phrases = _trained_reader(signs)
         self._by_id = {sign.id: sign for sign in signs.signs}
-        self._likeness = _Likeness(signs, self._reader, encoder) if encoder else None
+        self._likeness = _Likeness(signs, self._reader, encoder, examples) if encoder else None
 
     def assess(self, messages: Sequence[str]) -> Assessment:
         """Assess the last message in the light of the earlier ones.
@@ -811,7 +840,7 @@ class Gate:
         signs = [match.sign for match in judge.matches()]
         if self._likeness and not any(sign.tier == Urgency.EMERGENCY for sign in signs):
             for stretch, concepts in itertools.islice(judge.hinted(), MAX_STRETCHES):
-                for name in self._likeness.signs_like(stretch, concepts):
+                if name := self._likeness.sign_like(stretch, concepts):
                     signs.append(self._by_id[name])
                     judge.why.append(f"{name} ({self._by_id[name].tier}) by its likeness to an example")
         signs.sort(key=lambda sign: -Urgency(sign.tier).rank)  # stable: the files' order within a tier

@@ -1,0 +1,78 @@
+"""Tests of the details that a question can ask for and of the things of the world."""
+
+import pytest
+
+from bot.details import FIGURE, asked_detail, is_known, load_vocabulary
+from bot.lexical import stem
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("how many reps of bird-dog", "repetitions"),
+        ("how long should I hold it", "duration"),
+        ("which brand of mat", "brand"),
+        ("how much does a mat cost", "price"),
+        ("how many milligrams of ibuprofen", "milligrams"),
+        ("how often do I train", "frequency"),
+        ("how many minutes a week", "minutes"),
+    ],
+)
+def test_the_detail_asked_for_is_found(question: str, name: str) -> None:
+    detail = asked_detail(question)
+    assert detail is not None
+    assert detail.name == name
+
+
+def test_most_questions_ask_for_no_such_detail() -> None:
+    assert asked_detail("how do I do the bridge?") is None
+    assert asked_detail("wot dose the bridge do") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "is_given"),
+    [
+        ("how many reps", "Hold this for a few seconds, then let go.", False),
+        ("how many reps", "Do several repetitions, and move smoothly.", True),
+        ("how long", "Hold it for 20-30 seconds.", True),
+        ("how much does it cost", "Use a non-slip mat.", False),
+        ("how many seconds", "Hold for a moment.", True),
+    ],
+)
+def test_a_text_shows_whether_it_gives_the_detail(question: str, text: str, is_given: bool) -> None:
+    detail = asked_detail(question)
+    assert detail is not None
+    assert detail.is_given(text) is is_given
+
+
+@pytest.mark.parametrize(
+    ("text", "figures"),
+    [
+        ("Hold it for 20-30 seconds, then change legs.", ["20-30 seconds"]),
+        ("about 3-5 times a week", ["3-5 times a week"]),
+        ("at least 150 minutes a week", ["150 minutes a week"]),
+        ("do them daily", ["daily"]),
+        ("twice a day for two weeks", ["twice a day", "two weeks"]),
+        ("Do several repetitions", ["several repetitions"]),
+        ("one knee up to your chest", []),
+    ],
+)
+def test_figures_are_found_with_their_units(text: str, figures: list[str]) -> None:
+    assert [match[0] for match in FIGURE.finditer(text)] == figures
+
+
+def test_a_thing_is_found_under_each_of_its_names_and_in_the_plural() -> None:
+    found = [name for name, _ in load_vocabulary().find("Are slipped discs and Tylenol bad?")]
+    assert "tylenol" in found
+    assert "slipped discs" in found
+
+
+def test_a_thing_is_known_when_the_guide_uses_any_of_its_names() -> None:
+    thing = load_vocabulary().find("advil")[0][1]
+    assert is_known(thing, lambda term: term == stem("ibuprofen"))
+    assert not is_known(thing, lambda term: False)
+
+
+def test_ordinary_words_are_no_topics() -> None:
+    topics = [name for name, thing in load_vocabulary().find("I ran ten times round the box with my dog") if thing.is_topic]
+    assert topics == []
