@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import io
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ingest.build import DocumentReport, DocumentState, Progress, Report, fingerprint, ingest
-from ingest.datatypes import Passage, Segment, SegmentRole
+from ingest.datatypes import Page, Passage, Segment, SegmentRole
 from ingest.encode import load_encoder
 from ingest.errors import GuideError, IndexDamagedError, UsageError
 from ingest.index import Generation, check_encoder, is_quote_found, live_name, load_live, read_manifest
@@ -83,7 +84,7 @@ def _document_lines(document: DocumentReport) -> list[str]:
 
 def _print_report(report: Report, is_json: bool) -> None:
     if is_json:
-        print(json.dumps(dataclasses.asdict(report), ensure_ascii=False))
+        print(json.dumps(dataclasses.asdict(report)))
         return
     for document in report.documents:
         print("\n".join(_document_lines(document)))
@@ -136,7 +137,7 @@ def _status(args: argparse.Namespace) -> int:
     name = live_name(args.index)
     manifest = read_manifest(args.index, name)
     if args.json:
-        print(json.dumps({"generation": name, **dataclasses.asdict(manifest)}, ensure_ascii=False))
+        print(json.dumps({"generation": name, **dataclasses.asdict(manifest)}))
         return 0
     print(f"Index {args.index}, generation {name}, made {manifest.created}")
     print(
@@ -165,26 +166,34 @@ def _check_vectors(live: Generation) -> None:
         )
 
 
-def _quotes(passage: Passage) -> list[Segment]:
-    """List what is quoted of a passage: its segments and its title."""
-    title = [Segment(passage.title, SegmentRole.LEAD, passage.title_spans)] if passage.title else []
-    return [*title, *passage.segments]
+def _is_title_found(passage: Passage, pages: Sequence[Page]) -> bool:
+    """Tell whether the title stands at its place, there perhaps with the colon of a run-in title."""
+    written = (passage.title, f"{passage.title}:")
+    return any(
+        is_quote_found(Segment(text, SegmentRole.LEAD, passage.title_spans), pages) for text in written
+    )
+
+
+def _lost_quotes(live: Generation) -> list[tuple[Passage, str]]:
+    """List what the passages quote, titles included, that is not found again in its page."""
+    lost = []
+    for passage in live.passages:
+        pages = live.pages.get(passage.source, ())
+        if passage.title and not _is_title_found(passage, pages):
+            lost.append((passage, passage.title))
+        lost += [(passage, part.text) for part in passage.segments if not is_quote_found(part, pages)]
+    return lost
 
 
 def _verify(args: argparse.Namespace) -> int:
     live = load_live(args.index)
-    lost = [
-        (passage, segment)
-        for passage in live.passages
-        for segment in _quotes(passage)
-        if not is_quote_found(segment, live.pages.get(passage.source, ()))
-    ]
+    lost = _lost_quotes(live)
     _check_vectors(live)
     if args.json:
-        print(json.dumps({"generation": live.name, "lost_quotes": [segment.text for _, segment in lost]}))
+        print(json.dumps({"generation": live.name, "lost_quotes": [text for _, text in lost]}))
     elif lost:
-        for passage, segment in lost:
-            print(f"{passage.source} page {passage.page_label}: not found again: {segment.text!r}")
+        for passage, text in lost:
+            print(f"{passage.source} page {passage.page_label}: not found again: {text!r}")
     else:
         print(
             f"Index {live.name}: every checksum is right, every quote of {len(live.passages)} passages is "
@@ -213,6 +222,9 @@ def _call(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     args = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal or pipe may not know every character of a guide
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _call(args)
     except UsageError as exc:
