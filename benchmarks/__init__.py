@@ -1,0 +1,1 @@
+"""Speed, scale and other guides: run by hand."""

@@ -29,9 +29,7 @@ def to_markdown(guide: dict[str, Any]) -> str:
     for section in guide["sections"]:
         parts.append(f"## {section['heading']}")
         for passage in section["passages"]:
-            if passage["kind"] == "item":
-                parts.append(f"### {passage['title']}\n\n{passage['text']}")
-            elif passage["kind"] == "faq":
+            if passage["kind"] in ("item", "faq"):
                 parts.append(f"### {passage['title']}\n\n{passage['text']}")
             else:
                 parts.append(re.sub(r"(?<!\n)\n(?=- )", "\n", passage["text"]).replace("\n- ", "\n\n- ", 1))
@@ -93,7 +91,8 @@ def main() -> int:
     text = table(outcomes)
     print(text if args.failures else text.split("failures in the dev half")[0].rsplit("\n", 1)[0])
     words = [o.lead_words for o in outcomes], [o.text_words for o in outcomes]
-    print(f"words: lead p95 {sorted(words[0])[int(len(words[0]) * 0.95)]}, text p95 {sorted(words[1])[int(len(words[1]) * 0.95)]}")
+    p95 = [sorted(counts)[int(len(counts) * 0.95)] for counts in words]
+    print(f"words: lead p95 {p95[0]}, text p95 {p95[1]}")
     return 0
 
 

@@ -21,11 +21,12 @@ MAX_HITS_SHOWN = 5
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bot",
-        description='Answer from the guide. Without a question: a conversation. "why QUESTION": how the answer '
-        'came about. "eval JUDGMENTS.jsonl": the evaluation table.',
+        description="Answer from the guide. Without a question: a conversation. 'why QUESTION': how the "
+        "answer came about. 'eval JUDGMENTS.jsonl': the evaluation table.",
     )
     parser.add_argument("words", nargs="*", metavar="QUESTION", help='the question, or: why "question"')
-    parser.add_argument("--index", type=Path, default=Path(os.environ.get("GUIDE_INDEX", "index")), metavar="DIR")
+    index = Path(os.environ.get("GUIDE_INDEX", "index"))
+    parser.add_argument("--index", type=Path, default=index, metavar="DIR")
     parser.add_argument("--batch", type=Path, metavar="IN.jsonl", help="answer the conversations in a file")
     parser.add_argument("--out", type=Path, metavar="OUT.jsonl", help="where the batch's answers go")
     return parser
@@ -38,7 +39,9 @@ def _read_batch(path: Path) -> list[tuple[Any, list[str]]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"The batch file {path} cannot be read as UTF-8 text ({type(exc).__name__}).") from exc
+        raise UsageError(
+            f"The batch file {path} cannot be read as UTF-8 text ({type(exc).__name__})."
+        ) from exc
     rows = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -76,16 +79,17 @@ def _why_lines(trace: Trace) -> list[str]:
     if trace.small_talk is not None:
         lines.append(f"small talk: {trace.small_talk.value}")
     if trace.query is not None:
-        lines.append(f"query: {trace.query.text!r}, type {trace.query.type.value}, follow-up: {trace.query.is_follow_up}")
+        query = trace.query
+        lines.append(f"query: {query.text!r}, type {query.type.value}, follow-up: {query.is_follow_up}")
     if trace.retrieval is not None:
         lines.append(f"dense similarity of the first hit: {trace.retrieval.dense:.3f}")
         pairs = zip(trace.retrieval.hits, trace.retrieval.evidence, strict=True)
         for hit, parts in list(pairs)[:MAX_HITS_SHOWN]:
             name = hit.passage.title or hit.passage.text[:50].replace("\n", " ")
             lines.append(
-                f"  {hit.rank}. {hit.score:.3f} = part {parts.part:.3f} + whole {parts.whole:.3f} + words {parts.bm25:.3f}"
-                f" + bonus {parts.bonus:.3f} + context {parts.context:.3f}  {hit.passage.kind.value}, "
-                f"page {hit.passage.page_label}: {name}"
+                f"  {hit.rank}. {hit.score:.3f} = part {parts.part:.3f} + whole {parts.whole:.3f}"
+                f" + words {parts.bm25:.3f} + bonus {parts.bonus:.3f} + context {parts.context:.3f}"
+                f"  {hit.passage.kind.value}, page {hit.passage.page_label}: {name}"
             )
     if trace.draft is not None:
         missing = f" ({trace.draft.missing})" if trace.draft.missing else ""

@@ -5,7 +5,6 @@ a segment of a passage, whole; nothing is worded here but what says that somethi
 that is chosen in ``render``.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,12 +12,13 @@ from enum import StrEnum
 from bot.datatypes import Citation, Hit, Layout, Quotation, Quote
 from bot.details import FIGURE, Detail, Vocabulary, asked_detail, is_known
 from bot.lexical import terms
+from bot.phrases import pattern
 from bot.retrieve import Retrieval
 from bot.understand import Query, QuestionType
 from ingest.datatypes import Page, Passage, PassageKind, Segment, SegmentRole
 from ingest.index import is_quote_found, page_quotes
 
-__all__ = ["Draft", "Reason", "cite", "compose", "has_steps", "verified"]
+__all__ = ["MIN_DENSE", "Draft", "Reason", "cite", "compose", "has_steps", "verified"]
 
 MAX_LEAD_WORDS = 60  # lists and steps may be longer: half of one is wrong
 MAX_TEXT_WORDS = 170  # of quotes; places and labels come on top and the whole stays under 200
@@ -28,30 +28,9 @@ RELATED_MARGIN = 0.12  # of the score; what is farther behind the best hit is an
 
 # Calibrated on guideqa/train with the bundled encoder, see docs/decisions/0004-declining.md.
 MIN_DENSE = 0.20
-MIN_DENSE_UNKNOWN = 0.24  # where most of the question's words are not in the guide
+UNKNOWN_MARGIN = 0.04  # more is needed where most of the question's words are not in the guide
 UNKNOWN_SHARE = 0.7
 DETAIL_MARGIN = 0.10  # another hit so near may give the detail that the first lacks
-
-_NOT_A_STEP = re.compile(
-    r"^(?:this|these|that|it|its|they|there|the|a|an|you|your|people|most|some|many|for|if|because|although|while|when|both|each|in this|research|studies|such|"
-    r"pain|stretching|exercises?)\b(?![^.]*\b(?:, then|, (?:gently|slowly))\b)|'s\b|\bis\b (?:a|the)\b",
-    re.IGNORECASE,
-)
-_CAUTION = re.compile(
-    r"\b(?:avoid|avoiding|stop|never|do not|don['’]t|careful(?:ly)?|caution|cautious|without (?:bouncing|forcing|pain)|not pain|sharp|remember|should not|must not|unless|risk|too far|overdo)\b",  # noqa: RUF001
-    re.IGNORECASE,
-)
-_NEEDS_ITS_BEFORE = re.compile(r"^(?:it|its|this|that|these|those|they|then|also|but|so|both|each|instead|otherwise|however)\b", re.IGNORECASE)
-
-
-# Orders to the program instead of questions to the guide.
-_ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass) (?:all |any |your |the |my |previous |prior |every|everything|above )|\b(?:pretend|role-?play|imagine) (?:to be|that you|you|as|being|i)\b|"
-    r"\b(?:act|behave|respond|answer|talk|speak|reply) (?:as|like) (?:if|a|an|my|though)\b|\byou are (?:now|no longer)\b|\b(?:system|hidden|initial|secret) (?:prompt|instructions?|message)\b|\byour (?:prompt|instructions|rules|training|source code|api key|password)\b|"
-    r"\bwrite (?:me |us )?(?:a|an|some|my) (?:\w+ )?(?:poem|song|story|essay|joke|haiku|email|letter|code|program|script|limerick|speech|rap|review|sick note|note)\b|\btell (?:me )?a (?:joke|story)\b|\b(?:developer|debug|admin|dan|god) mode\b|\bjailbreak|"
-    r"\b(?:diagnose|prescribe)\b|\btranslate\b|\bdo anything now\b|\bwithout (?:the |any )?(?:disclaimer|warning|guide)\b|\b(?:leave out|drop|skip|remove|omit) the disclaimer\b",
-    re.IGNORECASE,
-)
 
 
 class Reason(StrEnum):
@@ -93,14 +72,19 @@ def _unknown_share(text: str, knows_term: Callable[[str], bool]) -> float:
 
 
 def _missing(
-    query: Query, retrieval: Retrieval, knows_term: Callable[[str], bool], vocabulary: Vocabulary
+    query: Query,
+    retrieval: Retrieval,
+    knows_term: Callable[[str], bool],
+    vocabulary: Vocabulary,
+    min_dense: float,
 ) -> tuple[Reason, str]:
-    if _ORDER.search(query.text):
+    if pattern("answer", "order").search(query.text):
         return Reason.NOT_A_QUESTION, ""
     for name, thing in vocabulary.find(query.text):
         if thing.is_topic and not is_known(thing, knows_term):
             return Reason.UNKNOWN_THING, name
-    floor = MIN_DENSE if _unknown_share(query.text, knows_term) < UNKNOWN_SHARE else MIN_DENSE_UNKNOWN
+    is_strange = _unknown_share(query.text, knows_term) >= UNKNOWN_SHARE
+    floor = min_dense + (UNKNOWN_MARGIN if is_strange else 0.0)
     if not retrieval.hits or retrieval.dense < floor:
         return Reason.NOTHING_NEAR, ""
     detail = asked_detail(query.text)
@@ -110,13 +94,16 @@ def _missing(
 
 
 def _giving(detail: Detail, hits: Sequence[Hit]) -> Hit | None:
-    """Find the first hit, not far behind the best, that gives the detail; one item does not speak for another."""
+    """Find the first hit near the best that gives the detail; one item does not speak for another."""
     is_item = hits[0].passage.kind is PassageKind.ITEM
     near = [
         hit
         for hit in hits
         if hit is hits[0]
-        or (hit.score >= hits[0].score - DETAIL_MARGIN and not (is_item and hit.passage.kind is PassageKind.ITEM))
+        or (
+            hit.score >= hits[0].score - DETAIL_MARGIN
+            and not (is_item and hit.passage.kind is PassageKind.ITEM)
+        )
     ]
     return next((hit for hit in near if detail.is_given(_full_text(hit.passage))), None)
 
@@ -137,7 +124,7 @@ def _window(segments: Sequence[Segment], best: int, max_words: int) -> tuple[int
     while True:
         before = first > 0 and _count(segments[first - 1 : last]) <= max_words
         after = last < len(segments) and _count(segments[first : last + 1]) <= max_words
-        if before and (not after or _NEEDS_ITS_BEFORE.match(segments[first].text)):
+        if before and (not after or pattern("answer", "needs_its_before").match(segments[first].text)):
             first -= 1
         elif after:
             last += 1
@@ -147,8 +134,12 @@ def _window(segments: Sequence[Segment], best: int, max_words: int) -> tuple[int
             return first, last
 
 
-def _best_segment(segments: Sequence[Segment], scores: Sequence[float], is_eligible: Callable[[Segment], bool]) -> int:
-    eligible = [at for at, segment in enumerate(segments) if is_eligible(segment)] or list(range(len(segments)))
+def _best_segment(
+    segments: Sequence[Segment], scores: Sequence[float], is_eligible: Callable[[Segment], bool]
+) -> int:
+    eligible = [at for at, segment in enumerate(segments) if is_eligible(segment)] or list(
+        range(len(segments))
+    )
     return max(eligible, key=lambda at: (scores[at], -at))
 
 
@@ -168,7 +159,11 @@ def has_steps(passage: Passage) -> bool:
     """Tell whether an item tells how to do something: numbered steps, or mostly imperative sentences."""
     if passage.kind is not PassageKind.ITEM:
         return False
-    steps = [s for s in passage.segments if s.role is SegmentRole.STEP or not _NOT_A_STEP.search(s.text)]
+    steps = [
+        s
+        for s in passage.segments
+        if s.role is SegmentRole.STEP or not pattern("answer", "not_a_step").search(s.text)
+    ]
     return len(steps) >= 2 and len(steps) * 2 >= len(passage.segments)
 
 
@@ -188,8 +183,11 @@ def _list_lead(passage: Passage) -> list[Quotation]:
 
 
 def _steps_lead(passage: Passage, has_figures: bool) -> list[Quotation]:
-    """Number what is to be done, in the guide's order; what only explains follows as text."""
-    is_step = [s.role is SegmentRole.STEP or not _NOT_A_STEP.search(s.text) for s in passage.segments]
+    """Set what is to be done as numbered steps, in the guide's order; what only explains follows as text."""
+    is_step = [
+        s.role is SegmentRole.STEP or not pattern("answer", "not_a_step").search(s.text)
+        for s in passage.segments
+    ]
     steps = [s for s, is_one in zip(passage.segments, is_step, strict=True) if is_one]
     rest = [s for s, is_one in zip(passage.segments, is_step, strict=True) if not is_one]
     parts = [Quotation(_quotes(passage, steps, has_figures), Layout.STEPS, passage.title)]
@@ -237,7 +235,7 @@ def _cautions(passage: Passage, passages: Sequence[Passage]) -> list[Quotation]:
     for other in passages:
         is_near = other.kind is PassageKind.PROSE and other.source == passage.source
         if is_near and other.section == passage.section:
-            sentences = [s for s in other.segments if _CAUTION.search(s.text)]
+            sentences = [s for s in other.segments if pattern("answer", "caution").search(s.text)]
             if sentences:
                 found.append(Quotation(_quotes(other, sentences)))
     return found[:1]
@@ -248,7 +246,11 @@ def _related(hits: Sequence[Hit], retrieval: Retrieval, used: set[str], budget: 
     found: list[Quotation] = []
     for hit in hits:
         passage = hit.passage
-        if passage.id in used or hit.score < retrieval.hits[0].score - RELATED_MARGIN or len(found) >= MAX_RELATED:
+        if (
+            passage.id in used
+            or hit.score < retrieval.hits[0].score - RELATED_MARGIN
+            or len(found) >= MAX_RELATED
+        ):
             continue
         scores = retrieval.segment_scores[hit.rank - 1]
         if passage.kind is PassageKind.LIST:
@@ -275,15 +277,18 @@ def compose(
     passages: Sequence[Passage],
     knows_term: Callable[[str], bool],
     vocabulary: Vocabulary,
+    *,
     is_held: bool = False,
+    min_dense: float = MIN_DENSE,
 ) -> Draft:
     """Choose what to quote.
 
     :param passages: All passages of the generation, in order.
     :param knows_term: Tells whether any passage holds a stem.
     :param is_held: No exercise steps may be shown.
+    :param min_dense: Least similarity of the best hit.
     """
-    reason, missing = _missing(query, retrieval, knows_term, vocabulary)
+    reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense)
     hits = retrieval.hits
     if is_held:
         if hits and has_steps(hits[0].passage):

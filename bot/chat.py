@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.answer import Draft, Reason, cite, compose, has_steps, verified
+from bot.answer import MIN_DENSE, Draft, Reason, cite, compose, has_steps, verified
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
 from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, decline_note, small_talk_note
 from bot.retrieve import Retrieval, Retriever
 from bot.safety import Assessment, Gate, universal_signs
-from bot.understand import Context, Query, QuestionType, SmallTalk, find_small_talk, understand
+from bot.understand import Context, Query, SmallTalk, find_small_talk, understand
 from ingest.datatypes import Encoder, Passage, PassageKind
 from ingest.encode import load_encoder
 from ingest.errors import GuideError
@@ -33,7 +33,9 @@ logger = logging.getLogger(__name__)
 TOP_K = 10
 MAX_SUGGESTIONS = 3
 MAX_STARTERS = 5
-_DOABLE = re.compile(r"\b(?:exercises?|stretch(?:es)?|moves?|movements?|drills?|poses?|techniques?)\b", re.IGNORECASE)
+_DOABLE = re.compile(
+    r"\b(?:exercises?|stretch(?:es)?|moves?|movements?|drills?|poses?|techniques?)\b", re.IGNORECASE
+)
 MAX_TURNS_REPLAYED = 12  # what a conversation is about never goes back further
 
 
@@ -101,7 +103,7 @@ class _State:
     """What a conversation has come to."""
 
     messages: tuple[str, ...] = ()
-    context: Context = Context()
+    context: Context = field(default_factory=Context)
 
 
 def _step(engine: _Engine, state: _State, message: str) -> tuple[Answer, _State, Trace]:
@@ -141,13 +143,15 @@ def _question_step(
     query = understand(retriever.speller.repair(messages[-1]), state.context)
     if query.is_bare and not state.context.focus:
         answer = _answer(
-            engine, AnswerKind.CLARIFY, assessment, note=WHAT_ABOUT, suggestions=_starters(engine)[:MAX_SUGGESTIONS]
+            engine,
+            AnswerKind.CLARIFY,
+            assessment,
+            note=WHAT_ABOUT,
+            suggestions=_starters(engine)[:MAX_SUGGESTIONS],
         )
         return answer, _State(messages, state.context), Trace(assessment, query=query)
     retrieval = retriever.retrieve(query, state.context, TOP_K)
-    draft = compose(
-        query, retrieval, retriever.passages, retriever.knows_term, load_vocabulary(), assessment.is_held
-    )
+    draft = _compose(engine, query, retrieval, assessment.is_held)
     lead, more = verified(draft.lead, pages), verified(draft.more, pages)
     kind, note = AnswerKind.ANSWER, ""
     if not lead:
@@ -159,8 +163,23 @@ def _question_step(
             note, more = "", ()  # a warning is an answer in itself; that the guide lacks the rest is no help
     suggestions = () if assessment.is_held else _suggestions(engine, retrieval, draft, messages)
     answer = _answer(engine, kind, assessment, note=note, lead=lead, more=more, suggestions=suggestions)
-    return answer, _State(messages, _context(query, draft, retrieval, state.context)), Trace(
-        assessment, query=query, retrieval=retrieval, draft=draft
+    return (
+        answer,
+        _State(messages, _context(query, draft, retrieval, state.context)),
+        Trace(assessment, query=query, retrieval=retrieval, draft=draft),
+    )
+
+
+def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool = False) -> Draft:
+    retriever, threshold = engine.retriever, engine.generation.guide.decline_threshold
+    return compose(
+        query,
+        retrieval,
+        retriever.passages,
+        retriever.knows_term,
+        load_vocabulary(),
+        is_held=is_held,
+        min_dense=MIN_DENSE if threshold is None else threshold,
     )
 
 
@@ -209,13 +228,7 @@ def _prove(engine: _Engine, question: str) -> bool:
     if question not in engine.is_proven:
         query = understand(question, Context())
         retriever = engine.retriever
-        draft = compose(
-            query,
-            retriever.retrieve(query, Context(), TOP_K),
-            retriever.passages,
-            retriever.knows_term,
-            load_vocabulary(),
-        )
+        draft = _compose(engine, query, retriever.retrieve(query, Context(), TOP_K))
         answered = draft.focus[0].id if draft.lead and draft.focus else ""
         engine.is_proven[question] = answered == engine.offers[question]
     return engine.is_proven[question]
@@ -235,7 +248,9 @@ def _starters(engine: _Engine) -> tuple[str, ...]:
     return tuple(q for q in mixed if _prove(engine, q))[:MAX_STARTERS]
 
 
-def _suggestions(engine: _Engine, retrieval: Retrieval, draft: Draft, messages: Sequence[str]) -> tuple[str, ...]:
+def _suggestions(
+    engine: _Engine, retrieval: Retrieval, draft: Draft, messages: Sequence[str]
+) -> tuple[str, ...]:
     """Offer questions near the answer: about the next hits and the neighbours of what was quoted."""
     shown = {quotation.quotes[0].passage.id for quotation in (*draft.lead, *draft.more)}
     by_passage = {id_: question for question, id_ in engine.offers.items()}

@@ -52,7 +52,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class Warning:  # noqa: A001 - the field's own word
     """What the person is told before anything else.
 
     :param sign: Id of the sign in the data files.

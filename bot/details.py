@@ -18,15 +18,25 @@ __all__ = ["FIGURE", "Detail", "Thing", "Vocabulary", "asked_detail", "load_voca
 
 _DATA = Path(__file__).parent / "data"
 
-_NUMBER = r"(?:\d+(?:[.,]\d+)*|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty)\b|(?:a|an) (?:few|couple of)|several|half (?:a|an)|once|twice)"
-_UNIT = (
-    r"(?:\s*%|\s*°\s?[cf]?\b|[\s-]*(?:per ?cent|percent|seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?|times|reps?|repetitions?|sets?|breaths?|sessions?"
-    r"|cm|mm|m|km|metres?|meters?|kilometres?|miles?|inch(?:es)?|feet|kg|kilos?|g|grams?|mg|ml|litres?|liters?|degrees?|glasses|cups|portions|steps|laps|lengths|strokes|rounds)\b)"
+_WORD_NUMBERS = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty"
 )
+_DIGITS = r"\d+(?:[.,]\d+)*"
+_NUMBER = rf"(?:{_DIGITS}|(?:{_WORD_NUMBERS})\b|(?:a|an) (?:few|couple of)|several|half (?:a|an)|once|twice)"
+_UNITS = (
+    r"per ?cent|percent|seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?|times|reps?|repetitions?"
+    r"|sets?|breaths?|sessions?|cm|mm|m|km|metres?|meters?|kilometres?|miles?|inch(?:es)?|feet|kg|kilos?|g"
+    r"|grams?|mg|ml|litres?|liters?|degrees?|glasses|cups|portions|steps|laps|lengths|strokes|rounds"
+)
+_UNIT = rf"(?:\s*%|\s*°\s?[cf]?\b|[\s-]*(?:{_UNITS})\b)"
+_RATE = r"(?:\s+(?:a|per|each|every|of)\s+(?:day|week|month|year|night|hour))"
+_TO = r"\s*(?:-|–|to|or|and)\s*"
 # "20-30 seconds", "3-5 times per week", "150 minutes", "several repetitions", "daily"
 FIGURE = re.compile(
-    rf"\b{_NUMBER}(?:\s*(?:-|–|to|or|and)\s*{_NUMBER})?{_UNIT}(?:\s+(?:a|per|each|every|of)\s+(?:day|week|month|year|night|hour))?"  # noqa: RUF001
-    rf"|\b\d+(?:[.,]\d+)*(?:\s*(?:-|–|to)\s*\d+(?:[.,]\d+)*)?\b|\b(?:daily|weekly|hourly|every (?:other )?(?:day|week|hour|night|morning|evening))\b|\b(?:once|twice)(?: (?:a|per) (?:day|week|month|year))?\b",  # noqa: RUF001
+    rf"\b{_NUMBER}(?:{_TO}{_NUMBER})?{_UNIT}{_RATE}?"
+    rf"|\b{_DIGITS}(?:{_TO}{_DIGITS})?\b"
+    r"|\b(?:daily|weekly|hourly|every (?:other )?(?:day|week|hour|night|morning|evening))\b"
+    r"|\b(?:once|twice)(?: (?:a|per) (?:day|week|month|year))?\b",
     re.IGNORECASE,
 )
 
@@ -79,7 +89,9 @@ class Thing:
 
 def singular(word: str) -> str:
     """Cut the plural s of a word, and leave it as it is otherwise."""
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+    return (
+        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+    )
 
 
 class Vocabulary:

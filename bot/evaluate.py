@@ -23,7 +23,16 @@ from bot.render import lead_text, to_text
 from ingest.datatypes import Passage
 from ingest.errors import UsageError
 
-__all__ = ["Judgment", "Outcome", "TurnJudgment", "evaluate", "ndcg", "read_judgments", "reciprocal_rank", "table"]
+__all__ = [
+    "Judgment",
+    "Outcome",
+    "TurnJudgment",
+    "evaluate",
+    "ndcg",
+    "read_judgments",
+    "reciprocal_rank",
+    "table",
+]
 
 TOP_K = 10
 MAX_FAILURES_SHOWN = 40
@@ -92,7 +101,9 @@ def _parse(line: str, place: str) -> Judgment:
         )
         return Judgment(data["id"], data["category"], data.get("split", "dev"), turns)
     except (ValueError, KeyError, TypeError) as exc:
-        raise UsageError(f"{place} is not a judgment ({type(exc).__name__}: {exc}); the form is in README.md.") from exc
+        raise UsageError(
+            f"{place} is not a judgment ({type(exc).__name__}: {exc}); the form is in README.md."
+        ) from exc
 
 
 def read_judgments(path: Path) -> list[Judgment]:
@@ -222,5 +233,6 @@ def table(outcomes: Sequence[Outcome]) -> str:
     lines.append(f"{len(failed)} failures in the dev half" + (", the first:" if failed else ""))
     for o in failed[:MAX_FAILURES_SHOWN]:
         wanted = o.turn.quotes[0] if o.turn.quotes else o.turn.kind.value
-        lines.append(f"  {o.judgment.id}/{o.position + 1} {o.turn.question!r}: wanted {wanted!r} (rank {o.rank}), got {o.kind.value}: {o.lead[:80]!r}")
+        asked = f"{o.judgment.id}/{o.position + 1} {o.turn.question!r}"
+        lines.append(f"  {asked}: wanted {wanted!r} (rank {o.rank}), got {o.kind.value}: {o.lead[:80]!r}")
     return "\n".join(lines)

@@ -16,6 +16,8 @@ import snowballstemmer
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from bot.phrases import short_forms, word_list
+
 __all__ = ["BM25", "STOPWORDS", "Speller", "content_words", "stem", "terms", "words"]
 
 K1 = 1.2  # usual values (Robertson and Zaragoza 2009, section 3.2); short passages do not reward tuning
@@ -25,35 +27,9 @@ LONG_WORD_LETTERS = 8  # from here on two slips are repaired
 MIDDLE_WORD_LETTERS = 6  # from here on too, where the first and the last letter are right ("minits")
 MIN_HALF_LETTERS = 3  # of a word written together ("birddog")
 
-STOPWORDS = frozenset(
-    """
-    a about after again all also am an and any anyone anything are as ask at be because been before being but
-    by can cannot could did do does doing done dont each either else etc every for from get gets getting give
-    given go going got had has have having he her here him his how however i if im in into is isnt it its ive
-    just kind know let like lot make many may me might mind more most much must my myself need needs no not
-    now of off ok okay on one ones only or other our out over own please really said same say says shall she
-    should so some someone something sort such tell than thank thanks that thats the their them then there
-    these they thing things this those though through to too try u up upon us use used using very want wants
-    was way we well were what whats when where whether which while who whom whose why will with wont would
-    yes yet you your yours yourself hi hello hey im id ill youre theyre dont doesnt didnt cant couldnt
-    shouldnt wouldnt isnt arent wasnt bit guide says say mean means meant actually maybe
-    """.split()
-)
-
-# Words that questions are made of: they are repaired too, though the guide may not hold them.
-QUESTION_WORDS = (
-    "what when where which while should would could often many much long does have with from about before after "
-    "minutes seconds hours days weeks months times repetitions exercise exercises"
-).split()
-# Spellings that are too short or too far off to be told from their letters.
-SHORT_FORMS = {
-    "wat": "what", "wot": "what", "wut": "what", "wen": "when", "wich": "which", "witch": "which", "hw": "how", "hwo": "how", "lng": "long",
-    "lomg": "long", "u": "you", "ur": "your", "r": "are", "y": "why", "shud": "should", "shld": "should", "shoud": "should", "cud": "could",
-    "wud": "would", "offen": "often", "oftn": "often", "ofen": "often", "mny": "many", "meny": "many", "mch": "much", "muhc": "much", "dose": "does",
-    "duz": "does", "dos": "does", "abt": "about", "bout": "about", "pls": "please", "plz": "please", "cos": "because", "coz": "because", "bc": "because",
-    "b4": "before", "thru": "through", "tho": "though", "wk": "week", "wks": "weeks", "hrs": "hours", "ppl": "people", "rly": "really", "hav": "have", "wiv": "with", "wif": "with",
-    "teh": "the", "adn": "and", "wy": "why", "bak": "back", "bakc": "back", "pian": "pain", "payn": "pain", "xercise": "exercise", "excersise": "exercise", "exersise": "exercise", "excercise": "exercise",
-}  # fmt: skip
+STOPWORDS = frozenset(word_list("stop"))
+QUESTION_WORDS = word_list("question")
+SHORT_FORMS = short_forms()
 
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _stemmer = snowballstemmer.stemmer("english")
@@ -61,7 +37,7 @@ _stemmer = snowballstemmer.stemmer("english")
 
 def words(text: str) -> list[str]:
     """Split text into lower-case words without accents; hyphens separate, apostrophes are dropped."""
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))  # noqa: RUF001
+    plain = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return [word.replace("'", "") for word in _WORD.findall(plain)]
 
@@ -132,9 +108,8 @@ class Speller:
     """Repairs words that are no English words toward the nearest word of the guide.
 
     Short forms of chats and the commonest misspellings are spelt out ("wat" what, "dose" does where the
-    guide has no dose). False positives: a name or a rare word that is one slip from a word of the guide is changed to it
-    ("Birdie dog" keeps, "brige" becomes "bridge", a brand "Stretcho" becomes "stretch"); so the query
-    as typed is kept beside the repaired one by whoever must not lose it.
+    guide has no dose). False positives: a name or a rare word that is one slip from a word of the guide is
+    changed to it (a brand "Stretcho" becomes "stretch").
 
     :param vocabulary: Words of the guide, lower case, with their counts.
     :param is_known: Tells whether a lower-case word is an ordinary English word.
@@ -142,8 +117,8 @@ class Speller:
 
     def __init__(self, vocabulary: Counter[str], is_known: Callable[[str], bool]) -> None:
         self._vocabulary = vocabulary
-        self._stems = {stem(word) for word in vocabulary}
         choices = {*vocabulary, *QUESTION_WORDS}
+        self._stems = {stem(word) for word in choices}
         self._choices = sorted(word for word in choices if len(word) >= MIN_REPAIR_LETTERS)
         self._is_known = is_known
 
@@ -176,10 +151,14 @@ class Speller:
         near = process.extract(word, self._choices, scorer=OSA.distance, score_cutoff=slips, limit=20)
         is_long = len(word) >= LONG_WORD_LETTERS
         found = [
-            item for item in near if item[1] < 2 or is_long or (item[0][0], item[0][-1]) == (word[0], word[-1])
+            item
+            for item in near
+            if item[1] < 2 or is_long or (item[0][0], item[0][-1]) == (word[0], word[-1])
         ]
         # The first letter is seldom wrong; then fewest slips, then the guide's more frequent word.
-        best = sorted(found, key=lambda item: (item[0][0] != word[0], item[1], -self._vocabulary[item[0]], item[0]))
+        best = sorted(
+            found, key=lambda item: (item[0][0] != word[0], item[1], -self._vocabulary[item[0]], item[0])
+        )
         return best[0][0] if best else ""
 
     def repair(self, text: str) -> str:

@@ -26,7 +26,7 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 import gradio as gr
 from gradio.components.chatbot import ExampleMessage
 
-from bot.datatypes import Answer, AnswerKind, Urgency, Warning  # noqa: A004
+from bot.datatypes import Answer, AnswerKind, Urgency, Warning
 from bot.render import to_markdown
 from ingest.errors import ConfigError, GuideError, UsageError
 

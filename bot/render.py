@@ -14,6 +14,7 @@ from bot.datatypes import Answer, Citation, Layout, Quotation, Quote, Warning
 from bot.understand import SmallTalk
 
 __all__ = [
+    "CLEARED",
     "TOO_LONG",
     "WHAT_ABOUT",
     "decline_note",
@@ -46,19 +47,23 @@ _DECLINES = {
     Reason.HELD_BACK: HELD_BACK,
 }
 _SMALL_TALK = {
-    SmallTalk.GREETING: "Hello! What would you like to know? I answer from the guide “{title}”, in its own words.",
-    SmallTalk.FEELING: "Thank you for asking, I am ready to help. What would you like to know from the guide?",
+    SmallTalk.GREETING: "Hello! What would you like to know? I answer from the guide “{title}”, in its own "
+    "words.",
+    SmallTalk.FEELING: "Thank you for asking, I am ready to help. What would you like to know from the "
+    "guide?",
     SmallTalk.THANKS: "You are welcome. Ask again whenever you like.",
     SmallTalk.GOODBYE: "Goodbye, and take care.",
-    SmallTalk.ABILITY: "I answer questions from the guide “{title}”, in its own words, and show you the page. "
-    "If the guide does not say something, I tell you so. Here are some questions that it answers.",
-    SmallTalk.IDENTITY: "I am a program that looks things up in the guide “{title}” and quotes it. I am not a person "
-    "and not a health professional, and I cannot examine you.",
-    SmallTalk.AUTHOR: "Everything I quote comes from the guide “{title}” ({sources}). Each answer shows the page it stands on, "
-    "so that you can read it there.",
-    SmallTalk.PRIVACY: "Your chat stays in your browser, until you clear it. It is not stored on the server or sent to anybody else.",
+    SmallTalk.ABILITY: "I answer questions from the guide “{title}”, in its own words, and show you the "
+    "page. If the guide does not say something, I tell you so. Here are some questions that it answers.",
+    SmallTalk.IDENTITY: "I am a program that looks things up in the guide “{title}” and quotes it. I am not "
+    "a person and not a health professional, and I cannot examine you.",
+    SmallTalk.AUTHOR: "Everything I quote comes from the guide “{title}” ({sources}). Each answer shows the "
+    "page it stands on, so that you can read it there.",
+    SmallTalk.PRIVACY: "Your chat stays in your browser, until you clear it. It is not stored on the server "
+    "or sent to anybody else.",
     SmallTalk.AGREEMENT: "Good. Is there anything else that you would like to know?",
-    SmallTalk.COMPLAINT: "I am sorry that this did not help. Please try other words, or pick one of the questions below.",
+    SmallTalk.COMPLAINT: "I am sorry that this did not help. Please try other words, or pick one of the "
+    "questions below.",
     SmallTalk.EMPTY: "Please type a question in words, for example one of those below.",
 }
 
@@ -83,7 +88,9 @@ def _escape(text: str) -> str:
     plain = _MARKDOWN.sub(r"\\\1", text.translate(_ENTITIES))
     plain = re.sub(r"(?i)\b(https?|ftp|mailto)(:)", r"\1&#58;", plain)
     plain = re.sub(r"(?i)\bwww\.", "www&#46;", plain).replace("@", "&#64;")
-    return _LINE_START.sub(lambda m: f"{m[1]}&#{ord(m[2])};" if len(m[2]) == 1 else f"{m[1]}{m[2]}&#8203;", plain)
+    return _LINE_START.sub(
+        lambda m: f"{m[1]}&#{ord(m[2])};" if len(m[2]) == 1 else f"{m[1]}{m[2]}&#8203;", plain
+    )
 
 
 def places(citations: Iterable[Citation], has_sources: bool) -> list[str]:
@@ -97,7 +104,7 @@ def places(citations: Iterable[Citation], has_sources: bool) -> list[str]:
         if has_sources:
             place.insert(0, citation.source)
         if citation.section:
-            place.append(" › ".join(citation.section))  # noqa: RUF001
+            place.append(" › ".join(citation.section))
         found[", ".join(place)] = None
     return list(found)
 

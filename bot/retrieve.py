@@ -128,7 +128,9 @@ class Retriever:
         position = self._listed_row(query, context)
         prior = self._prior(query, context, focus, placing)
         total += prior
-        order = sorted(range(len(total)), key=lambda row: (-round(float(total[row]), 9), self.passages[row].id))[:top_k]
+        order = sorted(
+            range(len(total)), key=lambda row: (-round(float(total[row]), 9), self.passages[row].id)
+        )[:top_k]
         best = scored[-1]  # with its topic, a bare follow-up has something to be near to
         evidence = tuple(
             Evidence(*(float(x[row]) for x in (own.part, own.whole, own.bm25, own.bonus, total - own.total)))
@@ -139,10 +141,14 @@ class Retriever:
             hits=tuple(Hit(self.passages[row], float(total[row]), rank) for rank, row in enumerate(order, 1)),
             evidence=evidence,
             segment_scores=tuple(self._segment_scores(row, best.views) for row in order),
-            dense=1.0 if position is not None else _dense(scored[:1] if self._names_other_topic(query) else scored, order),
+            dense=1.0
+            if position is not None
+            else _dense(scored[:1] if self._names_other_topic(query) else scored, order),
         )
 
-    def _prior(self, query: Query, context: Context, focus: Sequence[int], placing: tuple[float, float, float]) -> Scores:
+    def _prior(
+        self, query: Query, context: Context, focus: Sequence[int], placing: tuple[float, float, float]
+    ) -> Scores:
         prior = np.zeros(len(self.passages))
         if not focus:
             return prior
@@ -171,7 +177,9 @@ class Retriever:
     def _score(self, texts: list[str], kind: QuestionType) -> list[_Scored]:
         count, size = len(self.passages), self._vectors.size
         is_exact = size <= MAX_EXACT_VIEWS
-        found, rows = self._vectors.search(self._encoder.encode_queries(texts), size if is_exact else NEAREST_VIEWS)
+        found, rows = self._vectors.search(
+            self._encoder.encode_queries(texts), size if is_exact else NEAREST_VIEWS
+        )
         scored = []
         for text, similarity, view_rows in zip(texts, found, rows, strict=True):
             views = np.full(size, 0.0 if is_exact else float(similarity.min()))

@@ -1,14 +1,14 @@
 """The errors that a person can act on. Each message says what was found, what was expected, what to do.
 
-    GuideError
-    ├── UsageError            wrong command line or option
-    ├── ConfigError           guide.toml or another data file is wrong
-    ├── DocumentError         a source file cannot be read
-    ├── EncoderError          the encoder's weights are missing or not the expected ones
-    ├── IndexMissingError     there is no index where one was expected
-    ├── IndexMismatchError    the index was built for another format, encoder or passage size
-    ├── IndexDamagedError     a file of the index is gone or its checksum is wrong
-    └── IndexLockedError      another ingest is writing to the same index folder
+GuideError
+├── UsageError            wrong command line or option
+├── ConfigError           guide.toml or another data file is wrong
+├── DocumentError         a source file cannot be read
+├── EncoderError          the encoder's weights are missing or not the expected ones
+├── IndexMissingError     there is no index where one was expected
+├── IndexMismatchError    the index was built for another format, encoder or passage size
+├── IndexDamagedError     a file of the index is gone or its checksum is wrong
+└── IndexLockedError      another ingest is writing to the same index folder
 """
 
 __all__ = [

@@ -57,7 +57,7 @@ ITEMS = {
         "Knee-to-Chest Stretch",
         "Cat-Cow Stretch",
         "Piriformis Stretch",
-        "Child’s Pose",  # noqa: RUF001
+        "Child’s Pose",
     ],
     "The Role of Aerobic Exercise in Managing Back Pain": [
         "Walking",
@@ -84,7 +84,7 @@ QUESTIONS = [
     "Which types of exercise for back pain does Mayo Clinic consider most important?",
     "How often should I do the back pain exercises that Mayo Clinic recommends?",
     "Can I do these exercises with a herniated disc?",
-    "What role does stretching play in managing back pain, in Mayo Clinic’s view?",  # noqa: RUF001
+    "What role does stretching play in managing back pain, in Mayo Clinic’s view?",
     "Are there exercises to avoid altogether with back pain, going by Mayo Clinic principles?",
     "How can I tell whether I am doing the exercises for back pain correctly?",
     "Is exercise on its own enough to cure my back pain?",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,10 @@ def indexes(tmp_path_factory: pytest.TempPathFactory, real_encoder: Encoder) -> 
     for name in GUIDES:
         source = ROOT / "corpus" if name == "guide" else ORIGINAL
         ingest(
-            [source], folder / name, fallback_config=ROOT / "corpus" / "guide.toml", make_encoder=lambda _: real_encoder
+            [source],
+            folder / name,
+            fallback_config=ROOT / "corpus" / "guide.toml",
+            make_encoder=lambda _: real_encoder,
         )
     return {name: folder / name for name in GUIDES}
 
@@ -56,7 +60,9 @@ def generations(indexes: dict[str, Path]) -> dict[str, Generation]:
 def entries(generation: Generation, section_word: str, *, at: int = 0) -> list[str]:
     """List the entries of the list in the section whose heading holds a word."""
     lists = [
-        p for p in generation.passages if p.kind is PassageKind.LIST and any(section_word in part for part in p.section)
+        p
+        for p in generation.passages
+        if p.kind is PassageKind.LIST and any(section_word in part for part in p.section)
     ]
     return [s.text for s in lists[at].segments if s.role.value in ("item", "step")]
 
@@ -142,15 +148,37 @@ def test_each_exercise_gives_its_steps_and_nothing_of_another(
             assert [t for t in others if t in text and t not in shared] == [], question
 
 
+# name -> word of the section's heading, which of its lists, how many entries, questions
 LISTS: dict[str, tuple[str, int, int, list[str]]] = {
-    "core exercises": ("Core", 0, 4, ["What are the core strengthening exercises?", "list the core exercises"]),
-    "stretches": ("Flexibility", 0, 4, ["Which stretches are good for back pain?", "what stretches are there"]),
-    "aerobic options": ("Aerobic", 0, 4, ["Which low-impact aerobic options are there?", "what kinds of aerobic exercise can I do"]),
-    "principles": ("Principles", 0, 5, ["What are the key principles?", "list the principles of the exercises"]),
-    "preparations": ("Preparations", 0, 4, ["What preparations should I make before starting?", "which preparatory steps are there"]),
-    "considerations": ("Considerations", 0, 4, ["What are the key considerations?", "list the important considerations"]),
-    "when to seek help": ("Considerations", 1, 5, ["When should I seek professional guidance?", "in which situations should I see a doctor"]),
-    "routine tips": ("Building", 0, 6, ["What are the strategies for a sustainable routine?", "tips for building a lasting routine"]),
+    "core exercises": (
+        "Core", 0, 4, ["What are the core strengthening exercises?", "list the core exercises"],
+    ),
+    "stretches": (
+        "Flexibility", 0, 4, ["Which stretches are good for back pain?", "what stretches are there"],
+    ),
+    "aerobic options": (
+        "Aerobic", 0, 4,
+        ["Which low-impact aerobic options are there?", "what kinds of aerobic exercise can I do"],
+    ),
+    "principles": (
+        "Principles", 0, 5, ["What are the key principles?", "list the principles of the exercises"],
+    ),
+    "preparations": (
+        "Preparations", 0, 4,
+        ["What preparations should I make before starting?", "which preparatory steps are there"],
+    ),
+    "considerations": (
+        "Considerations", 0, 4,
+        ["What are the key considerations?", "list the important considerations"],
+    ),
+    "when to seek help": (
+        "Considerations", 1, 5,
+        ["When should I seek professional guidance?", "in which situations should I see a doctor"],
+    ),
+    "routine tips": (
+        "Building", 0, 6,
+        ["What are the strategies for a sustainable routine?", "tips for building a lasting routine"],
+    ),
 }  # fmt: skip
 
 
@@ -168,18 +196,24 @@ def test_each_list_is_given_complete(
 
 
 @pytest.mark.parametrize("name", GUIDES)
-def test_every_segment_of_the_index_is_found_again_in_its_page(name: str, generations: dict[str, Generation]) -> None:
+def test_every_segment_of_the_index_is_found_again_in_its_page(
+    name: str, generations: dict[str, Generation]
+) -> None:
     generation = generations[name]
     lost = [
-        s.text for p in generation.passages for s in p.segments if not is_quote_found(s, generation.pages[p.source])
+        s.text
+        for p in generation.passages
+        for s in p.segments
+        if not is_quote_found(s, generation.pages[p.source])
     ]
     assert lost == []
 
 
 QUESTIONS = [
-    "How do I do the bird dog?", "which stretches are there", "why is a strong core important", "how long do I hold it",
-    "Can I exercise with a herniated disc?", "what should I avoid", "is swimming good for me", "hello", "what can you do",
-    "what is the capital of France", "I have no feeling when I wipe", "back pain and a fever of 39", "how many reps of the bridge",
+    "How do I do the bird dog?", "which stretches are there", "why is a strong core important",
+    "how long do I hold it", "Can I exercise with a herniated disc?", "what should I avoid",
+    "is swimming good for me", "hello", "what can you do", "what is the capital of France",
+    "I have no feeling when I wipe", "back pain and a fever of 39", "how many reps of the bridge",
     "tell me about the principles", "warm up", "my back hurts after gardening, what can I do?",
 ]  # fmt: skip
 
@@ -201,7 +235,10 @@ def check_answer(answer: Answer, generation: Generation) -> None:
 def test_every_quoted_sentence_is_found_in_its_page_and_every_answer_has_the_disclaimer(
     name: str, bots: dict[str, Bot], generations: dict[str, Generation]
 ) -> None:
-    judged = [json.loads(line) for line in (ROOT / "tests/evaluation/questions.jsonl").read_text("utf-8").splitlines()]
+    judged = [
+        json.loads(line)
+        for line in (ROOT / "tests/evaluation/questions.jsonl").read_text("utf-8").splitlines()
+    ]
     sample = [item["turns"][0]["q"] for item in judged[:: len(judged) // 60]]
     for question in [*QUESTIONS, *sample]:
         check_answer(bots[name].reply(question), generations[name])
@@ -221,25 +258,33 @@ def run(indexes: dict[str, Path]) -> Callable[..., str]:
     return command
 
 
-def test_the_disclaimer_is_in_every_answer_of_the_terminal(run: Callable[..., str], bots: dict[str, Bot]) -> None:
+def test_the_disclaimer_is_in_every_answer_of_the_terminal(
+    run: Callable[..., str], bots: dict[str, Bot]
+) -> None:
     disclaimer = bots["guide"].disclaimer
     assert disclaimer in run("How do I do the bridge?")
     talk = run(given="hello\nhow do I do the bridge?\nand for how long?\n\n")
     assert talk.count(disclaimer) == 4  # once at the start and once an answer
 
 
-def test_the_batch_holds_to_its_contract(run: Callable[..., str], bots: dict[str, Bot], tmp_path: Path) -> None:
-    rows = [{"id": "a", "turns": ["How do I do the bridge?", "how long do I hold it"]}, {"id": 7, "turns": QUESTIONS}]
+def test_the_batch_holds_to_its_contract(
+    run: Callable[..., str], bots: dict[str, Bot], tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "turns": ["How do I do the bridge?", "how long do I hold it"]},
+        {"id": 7, "turns": QUESTIONS},
+    ]
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text("\n".join(json.dumps(row) for row in rows) + "\n", encoding="utf-8")
     run("--batch", str(source), "--out", str(target))
     written = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
     assert [row["id"] for row in written] == ["a", 7]
     for row, asked in zip(written, rows, strict=True):
-        assert len(row["answers"]) == len(asked["turns"])  # type: ignore[arg-type]
+        assert len(row["answers"]) == len(asked["turns"])
         for answer in row["answers"]:
             assert set(answer) == {
-                "kind", "urgency", "lead", "text", "disclaimer", "markdown", "citations", "suggestions", "latency_ms",
+                "kind", "urgency", "lead", "text", "disclaimer", "markdown", "citations",
+                "suggestions", "latency_ms",
             }  # fmt: skip
             assert answer["kind"] in {kind.value for kind in AnswerKind}
             assert answer["urgency"] in {"none", "see-someone", "urgent", "emergency"}
@@ -258,7 +303,9 @@ def test_why_tells_how_the_answer_came_about(run: Callable[..., str]) -> None:
 def test_eval_prints_the_table(run: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "judged.jsonl"
     turn = {"q": "How long do I hold a stretch?", "kind": "answer", "quotes": [{"quote": "20-30 seconds"}]}
-    file.write_text(json.dumps({"id": "q1", "category": "factoid", "split": "dev", "turns": [turn]}), encoding="utf-8")
+    file.write_text(
+        json.dumps({"id": "q1", "category": "factoid", "split": "dev", "turns": [turn]}), encoding="utf-8"
+    )
     assert re.search(r"factoid\s+1\s+100\.0\s+100\.0", run("eval", str(file)))
 
 

@@ -3,10 +3,12 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.answer import verified
 from bot.chat import Bot, load_bot
 from bot.datatypes import AnswerKind, Layout, Urgency
 from bot.render import lead_text, to_text
@@ -48,17 +50,25 @@ def test_a_question_for_a_list_gives_the_whole_list(bot: Bot) -> None:
 
 def test_a_list_without_terms_is_quoted_entry_by_entry(bot: Bot) -> None:
     text = to_text(bot.reply("In which situations do I call a plant doctor?"))
-    for entry in ("The leaves have sticky spots.", "White wool grows on the stems.", "The plant loses all its leaves."):
+    for entry in (
+        "The leaves have sticky spots.",
+        "White wool grows on the stems.",
+        "The plant loses all its leaves.",
+    ):
         assert entry in text
 
 
 def test_a_question_for_a_figure_gives_its_sentence_with_the_figure_in_bold(bot: Bot) -> None:
     answer = bot.reply("How many minutes does soaking take?")
-    bold = [quote.text[start:end] for part in answer.lead for quote in part.quotes for start, end in quote.bold]
+    bold = [
+        quote.text[start:end] for part in answer.lead for quote in part.quotes for start, end in quote.bold
+    ]
     assert "20-30 minutes" in bold
 
 
-@pytest.mark.parametrize("question", ["What is the capital of France?", "can my plant take ibuprofen", "zzz qqq"])
+@pytest.mark.parametrize(
+    "question", ["What is the capital of France?", "can my plant take ibuprofen", "zzz qqq"]
+)
 def test_what_the_guide_does_not_say_is_declined_with_suggestions(bot: Bot, question: str) -> None:
     answer = bot.reply(question)
     assert answer.kind is AnswerKind.DECLINE
@@ -80,7 +90,9 @@ def test_an_order_to_the_program_is_declined(bot: Bot) -> None:
     assert not answer.lead
 
 
-@pytest.mark.parametrize("message", ["hello", "thank you", "what can you do?", "who wrote this?", "", "🙂", "   \n"])
+@pytest.mark.parametrize(
+    "message", ["hello", "thank you", "what can you do?", "who wrote this?", "", "🙂", "   \n"]
+)
 def test_small_talk_gets_a_human_answer(bot: Bot, message: str) -> None:
     answer = bot.reply(message)
     assert answer.kind is AnswerKind.SMALLTALK
@@ -146,7 +158,15 @@ def test_starters_and_suggestions_are_answered_from_the_guide(bot: Bot) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    ["<script>alert(1)</script>", "a" * 5000, "\x00\x01", "¿Cómo riego la planta?", "植物に水", "# [x](y) **z**", "\ud83c"],
+    [
+        "<script>alert(1)</script>",
+        "a" * 5000,
+        "\x00\x01",
+        "¿Cómo riego la planta?",
+        "植物に水",
+        "# [x](y) **z**",
+        "\ud83c",
+    ],
 )
 def test_odd_input_gets_an_answer_with_a_disclaimer(bot: Bot, message: str) -> None:
     answer = bot.reply(message)
@@ -158,7 +178,9 @@ def test_a_new_generation_is_picked_up_without_a_restart(
     bot: Bot, corpus: Path, index: Path, encoder: FakeEncoder
 ) -> None:
     guide = corpus / "plants.md"
-    guide.write_text(guide.read_text(encoding="utf-8").replace("every two weeks", "every five weeks"), encoding="utf-8")
+    guide.write_text(
+        guide.read_text(encoding="utf-8").replace("every two weeks", "every five weeks"), encoding="utf-8"
+    )
     ingest([corpus], index, make_encoder=lambda _: encoder)
     assert "every five weeks" in lead_text(bot.reply("How often should I feed a plant?"))
 
@@ -167,7 +189,9 @@ def test_a_new_generation_that_is_damaged_leaves_the_old_one_answering(
     bot: Bot, corpus: Path, index: Path, encoder: FakeEncoder, caplog: pytest.LogCaptureFixture
 ) -> None:
     guide = corpus / "plants.md"
-    guide.write_text(guide.read_text(encoding="utf-8").replace("every two weeks", "every five weeks"), encoding="utf-8")
+    guide.write_text(
+        guide.read_text(encoding="utf-8").replace("every two weeks", "every five weeks"), encoding="utf-8"
+    )
     report = ingest([corpus], index, make_encoder=lambda _: encoder)
     (index / "generations" / report.generation / "passages.jsonl").write_text("rubbish", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
@@ -198,15 +222,11 @@ def test_loading_refuses_an_index_with_a_damaged_file(index: Path, encoder: Fake
     rows = [json.loads(line) for line in pages.read_text(encoding="utf-8").splitlines()]
     rows[0]["text"] = rows[0]["text"].replace("winter", "summer")
     pages.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
-    with pytest.raises(IndexDamagedError, match="pages.jsonl"):
+    with pytest.raises(IndexDamagedError, match=r"pages\.jsonl"):
         load_bot(index, encoder)
 
 
 def test_a_quote_that_is_not_in_its_page_is_not_shown(bot: Bot) -> None:
-    from dataclasses import replace
-
-    from bot.answer import verified
-
     answer = bot.reply("Can I use coffee grounds?")
     part = answer.lead[0]
     forged = replace(part.quotes[0], segment=replace(part.quotes[0].segment, text="Yes, a bucket a month."))

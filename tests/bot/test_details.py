@@ -74,5 +74,9 @@ def test_a_thing_is_known_when_the_guide_uses_any_of_its_names() -> None:
 
 
 def test_ordinary_words_are_no_topics() -> None:
-    topics = [name for name, thing in load_vocabulary().find("I ran ten times round the box with my dog") if thing.is_topic]
+    topics = [
+        name
+        for name, thing in load_vocabulary().find("I ran ten times round the box with my dog")
+        if thing.is_topic
+    ]
     assert topics == []

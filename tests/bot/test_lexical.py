@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.lexical import B, BM25, K1, Speller, content_words, stem, terms, words
+from bot.lexical import BM25, K1, B, Speller, content_words, stem, terms, words
 
 
 @pytest.mark.parametrize(

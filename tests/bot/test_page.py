@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bot import page
-from bot.datatypes import Answer, AnswerKind, Urgency, Warning  # noqa: A004
+from bot.datatypes import Answer, AnswerKind, Urgency, Warning
 from ingest.errors import ConfigError, IndexMissingError
 
 DISCLAIMER = "Ask a professional first."

@@ -27,7 +27,9 @@ def quotation(*texts: str, layout: Layout = Layout.TEXT, title: str = "") -> Quo
 
 def answer(*parts: Quotation) -> Answer:
     citation = Citation("guide.pdf", 1, "iv", ("Watering",), "x")
-    return Answer(AnswerKind.ANSWER, DISCLAIMER, lead=parts, citations=(citation,), suggestions=("What eats leaves?",))
+    return Answer(
+        AnswerKind.ANSWER, DISCLAIMER, lead=parts, citations=(citation,), suggestions=("What eats leaves?",)
+    )
 
 
 def test_an_answer_without_a_disclaimer_cannot_be_built() -> None:
@@ -50,7 +52,10 @@ def test_text_holds_all_but_disclaimer_and_suggestions() -> None:
 
 
 def test_steps_are_numbered_and_entries_bulleted() -> None:
-    shown = answer(quotation("Lie down.", "Breathe.", layout=Layout.STEPS, title="Rest"), quotation("a", layout=Layout.BULLETS))
+    shown = answer(
+        quotation("Lie down.", "Breathe.", layout=Layout.STEPS, title="Rest"),
+        quotation("a", layout=Layout.BULLETS),
+    )
     assert lead_text(shown) == "Rest\n1. Lie down.\n2. Breathe.\n- a"
     assert "**Rest**\n\n1. Lie down.\n2. Breathe." in to_markdown(shown)
 
@@ -64,7 +69,9 @@ def test_figures_are_bold_in_markdown_and_plain_in_text() -> None:
 
 def test_a_warning_comes_first() -> None:
     warning = Warning(Urgency.URGENT, "fever", "See a doctor today", "Call them.\n\nSay what you told me.")
-    shown = replace(answer(quotation("Water it.")), warning=warning, urgency=Urgency.URGENT, kind=AnswerKind.WARNING)
+    shown = replace(
+        answer(quotation("Water it.")), warning=warning, urgency=Urgency.URGENT, kind=AnswerKind.WARNING
+    )
     assert to_text(shown).startswith("See a doctor today\nCall them.\nSay what you told me.\nWater it.")
     assert to_markdown(shown).startswith("**⚠ See a doctor today**")
     assert to_record(shown, 0)["urgency"] == "urgent"
@@ -111,15 +118,23 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_shown_and_not_run(text: str) -> None:
-    rendered = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(to_markdown(answer(quotation(text))))
+    rendered = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(
+        to_markdown(answer(quotation(text)))
+    )
     body = rendered.split("<blockquote>")[0]
     tags = set(re.findall(r"<(\w+)", body))
     assert tags <= {"p"}, body
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=80))
+@given(
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=80
+    )
+)
 def test_any_text_stays_one_paragraph_of_text(text: str) -> None:
     plain = " ".join(text.split())
-    rendered = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(to_markdown(answer(quotation(plain))))
+    rendered = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(
+        to_markdown(answer(quotation(plain)))
+    )
     body = rendered.split("<blockquote>")[0]
     assert set(re.findall(r"<(\w+)", body)) <= {"p"}, body

@@ -22,11 +22,14 @@ def retriever(generation: Generation, encoder: FakeEncoder) -> Retriever:
     return Retriever(generation, encoder)
 
 
-def test_scores_equal_a_plain_computation(generation: Generation, retriever: Retriever, encoder: FakeEncoder) -> None:
+def test_scores_equal_a_plain_computation(
+    generation: Generation, retriever: Retriever, encoder: FakeEncoder
+) -> None:
     query = "does too much water rot the roots"
     vector = encoder.encode_queries([query])[0]
     documents = [
-        terms(p.title) * TITLE_REPEATS + terms(" ".join(p.section)) + terms(p.text) for p in generation.passages
+        terms(p.title) * TITLE_REPEATS + terms(" ".join(p.section)) + terms(p.text)
+        for p in generation.passages
     ]
     words = BM25(documents).scores(terms(query))
     expected = {}
@@ -36,7 +39,9 @@ def test_scores_equal_a_plain_computation(generation: Generation, retriever: Ret
         whole = next(score for view, score in similar.items() if view.kind is ViewKind.WHOLE)
         parts = [score for view, score in similar.items() if view.kind is not ViewKind.WHOLE]
         best = max(parts, default=whole)
-        expected[passage.id] = PART_WEIGHT * best + (1 - PART_WEIGHT) * whole + BM25_WEIGHT * float(words[row])
+        expected[passage.id] = (
+            PART_WEIGHT * best + (1 - PART_WEIGHT) * whole + BM25_WEIGHT * float(words[row])
+        )
     found = retriever.retrieve(Query(query, QuestionType.OPEN), Context(), len(expected))
     assert {hit.passage.id: hit.score for hit in found.hits} == pytest.approx(expected, abs=1e-5)
 

@@ -56,7 +56,13 @@ def test_small_talk_is_recognised(message: str, expected: SmallTalk) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    ["Hi, how do I do the bridge?", "thanks, and the plank?", "is it good", "morning stretches", "what about swimming"],
+    [
+        "Hi, how do I do the bridge?",
+        "thanks, and the plank?",
+        "is it good",
+        "morning stretches",
+        "what about swimming",
+    ],
 )
 def test_a_question_with_courtesies_is_a_question(message: str) -> None:
     assert find_small_talk(message) is None
@@ -72,7 +78,14 @@ def test_a_first_message_without_a_topic_is_bare() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", ["how long?", "is it safe with a bad knee and a weak ankle today", "and the other one", "what about misting", "why"]
+    "message",
+    [
+        "how long?",
+        "is it safe with a bad knee and a weak ankle today",
+        "and the other one",
+        "what about misting",
+        "why",
+    ],
 )
 def test_short_connected_and_referring_messages_go_on_from_before(message: str) -> None:
     assert understand(message, CONTEXT).is_follow_up

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from bot import page
-from bot.datatypes import Answer, AnswerKind, Citation, Quotation, Quote, Urgency, Warning  # noqa: A004
+from bot.datatypes import Answer, AnswerKind, Citation, Quotation, Quote, Urgency, Warning
 from ingest.datatypes import Passage, PassageKind, Segment, SegmentRole, Span
 from ingest.errors import IndexMissingError, UsageError
 from tests.browser.conftest import LAPTOP, PHONE, Open, free_port, wait_for

@@ -612,7 +612,7 @@ DOCUMENTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "german.txt": ("Rückengymnastik\n\nHeben Sie das Becken langsam. Halten Sie es.\n", "Becken langsam"),
     "japanese.md": ("# 腰痛\n\n毎日歩きます。膝を曲げて横になります。\n", "毎日歩きます。"),
-    "hebrew.md": ("# גב\n\nלכו כל יום. נוחו בלילה.\n", "לכו כל יום."),  # noqa: RUF001
+    "hebrew.md": ("# גב\n\nלכו כל יום. נוחו בלילה.\n", "לכו כל יום."),
     "markup.md": (
         "# Tags\n\nWrite <script>alert(1)</script> and {{ x }} and $(rm -rf /) here.\n",
         "$(rm -rf /)",

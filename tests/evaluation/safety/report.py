@@ -1,4 +1,4 @@
-"""The warning-sign gate against judged wordings: ``python -m tests.evaluation.safety.report dev|test [--model]``.
+"""Prints how the warning-sign gate does on the development or the test half (counts only for test).
 
 Prints rates by sign and group. Failing texts are printed for the development set only: whoever reads
 those of the blind set has made it a second development set.
