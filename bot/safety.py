@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.datatypes import Urgency, Warning  # noqa: A004  # the word of the field
+from bot.datatypes import Urgency, Warning  # the word of the field
 from ingest.datatypes import Encoder, Matrix
 from ingest.signs import EmergencyNumbers, Message, Rule, Sign, WarningSigns, parse_signs, split_wording
 
@@ -37,10 +37,12 @@ MIN_REPAIR = 4  # letters of a word that others are repaired to; shorter ones ar
 TWO_SLIPS = 8  # letters from which two slips are repaired
 MAX_WORD = 24  # letters; longer is no word
 MAX_STRETCH = 24  # words compared at once; in longer ones the sign drowns
+MIN_STRETCH = 2
 MAX_STRETCHES = 12  # of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
 # Set by cross-validation over the examples and questions about other guides; docs/safety.md has the table.
-LEAST_LIKENESS = 0.0
+LEAST_LIKENESS = 0.0  # with a hint of the sign in the same words
+CLEAR_LIKENESS = 0.25  # without one
 SHARPNESS = 3.0
 SMOOTHNESS = 0.3
 LANGUAGE = (
@@ -432,27 +434,23 @@ class _Judge:
         return counted
 
     def hinted(self) -> Iterator[tuple[str, frozenset[str]]]:
-        """Give the stretches worth comparing by meaning, each with the concepts that stand in it.
+        """Give the stretches worth comparing by meaning, each with the concepts of its sentences.
 
-        Left out is what negates, supposes, asks in general, tells of long ago or of a check-up: there a
-        sentence may lie near an example and say the opposite.
+        Left out is what supposes, asks in general, tells of long ago or of a check-up, and clauses with a
+        "no": there a sentence may lie near an example and say the opposite.
         """
+        negated = {self._words[item.start].clause for item in self._negated}
         for first, last in _stretches(self._words):
             inside = {
                 name
                 for name, items in self._found.items()
                 if any(first <= item.start and item.end <= last for item in items)
             }
-            sentence = self._words[first].sentence
+            words = [word for word in self._words[first:last] if word.clause not in negated]
             is_asked = any(self._is_general(at) for at in (first, last - 1))
-            is_negated = any(self._words[item.start].sentence == sentence for item in self._negated)
-            if (
-                is_asked
-                or is_negated
-                or inside & {":hypothetical", ":hearsay", ":past", ":checked", ":idioms"}
-            ):
+            if is_asked or len(words) < MIN_STRETCH or inside & {":hypothetical", ":past", ":checked"}:
                 continue
-            text = " ".join(word.readings[-1] for word in self._words[first:last])
+            text = " ".join(word.readings[-1] for word in words)
             yield text, frozenset(name for name in inside if name[0] != ":")
 
     def is_checked(self) -> bool:
@@ -490,12 +488,20 @@ class _Judge:
                     places[item.start] = max(item.end, places.get(item.start, 0))
         links = {item.start: item.end for item in self._found.get(":negation_links", ())}
         for negation in self._found.get(":negations", ()):
-            if not self._overlaps(negation, ":false_negations"):
+            if not (self._overlaps(negation, ":false_negations") or self._is_till_now(negation)):
                 self._negated.update(self._reached(negation, problems, places, links))
         for name, items in self._found.items():
             if gone := [item for item in items if item in self._negated]:
                 self.why += [f'not counted: "{self._text(item)}" is negated' for item in gone]
                 self._found[name] = [item for item in items if item not in self._negated]
+
+    def _is_till_now(self, negation: _Found) -> bool:
+        """Tell "never leaked before", "no numbness until today" from a plain no."""
+        sentence = self._words[negation.start].sentence
+        return any(
+            self._words[at].text in ("before", "until", "till") and self._words[at].sentence == sentence
+            for at in range(negation.end, min(len(self._words), negation.end + MAX_NEGATED_WORDS))
+        )
 
     def _reached(
         self,
@@ -724,7 +730,6 @@ class _Likeness:
         self._encoder = encoder
         self._given = examples
         self._owners = [sign for sign in signs.signs for _ in sign.examples]
-        self._hinted = [sign for sign in signs.signs if sign.examples]
         self._seen: dict[bytes, str] = {}  # by checksum: no text is kept
 
     @cached_property
@@ -743,9 +748,7 @@ class _Likeness:
         return np.asarray(np.linalg.solve(kernel + np.diag(smoothness), sides), dtype=np.float32)
 
     def sign_like(self, text: str, concepts: frozenset[str]) -> str:
-        """Give the id of the sign that a stretch is like, or ""; it must hold a hint of the sign."""
-        if not any(concepts.intersection(sign.hints) for sign in self._hinted):
-            return ""
+        """Give the id of the sign that a stretch is like, or ""; a hint of the sign lowers the bar."""
         key = sha256(repr((text, sorted(concepts))).encode()).digest()
         if key not in self._seen:
             if len(self._seen) >= MAX_REMEMBERED:
@@ -755,12 +758,14 @@ class _Likeness:
 
     def _compare(self, text: str, concepts: frozenset[str]) -> str:
         near = self._examples @ self._encoder.encode_queries([text])[0]
-        if float(np.exp(SHARPNESS * (near - 1.0)) @ self._weights) < LEAST_LIKENESS:
-            return ""
-        for at in np.argsort(-near[: len(self._owners)], kind="stable"):
-            owner = self._owners[int(at)]
-            if concepts.intersection(owner.hints):
-                return owner.id
+        score = float(np.exp(SHARPNESS * (near - 1.0)) @ self._weights)
+        order = np.argsort(-near[: len(self._owners)], kind="stable")
+        if score >= CLEAR_LIKENESS:
+            return self._owners[int(order[0])].id
+        if score >= LEAST_LIKENESS:
+            for at in order:
+                if concepts.intersection(self._owners[int(at)].hints):
+                    return self._owners[int(at)].id
         return ""
 
 
