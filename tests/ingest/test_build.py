@@ -641,7 +641,7 @@ def test_a_very_long_document_is_ingested_whole(bench: Workbench) -> None:
         "in a long sentence what should be done, in which order, and for how long, before anybody rests."
         for number in range(800)
     ]
-    text = "\n\n".join(paragraphs) + "\n" + " \n" * 2_400_000 + "\nThe end of it all is here.\n"
+    text = "\n\n".join(paragraphs) + "\n" + " \n" * 2_500_000 + "\nThe end of it all is here.\n"
     assert len(text) > 5_000_000
     bench.write("long.txt", text)
     report = bench.ingest()
