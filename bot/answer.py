@@ -21,6 +21,7 @@ from ingest.index import is_quote_found, page_quotes
 __all__ = ["MIN_DENSE", "Draft", "Reason", "cite", "compose", "has_steps", "verified"]
 
 MAX_LEAD_WORDS = 60  # lists and steps may be longer: half of one is wrong
+MAX_FIGURE_WORDS = 30  # around the one sentence that has the figure asked for
 MAX_TEXT_WORDS = 170  # of quotes; places and labels come on top and the whole stays under 200
 MAX_RELATED_WORDS = 45
 MAX_RELATED = 2
@@ -147,6 +148,10 @@ def _bold(segment: Segment) -> tuple[tuple[int, int], ...]:
     return tuple(match.span() for match in FIGURE.finditer(segment.text))
 
 
+def _has_figure(detail: Detail, segment: Segment) -> bool:
+    return detail.is_given(segment.text) and FIGURE.search(segment.text) is not None
+
+
 def _quotes(passage: Passage, segments: Sequence[Segment], has_figures: bool = False) -> tuple[Quote, ...]:
     return tuple(Quote(s, passage, _bold(s) if has_figures else ()) for s in segments)
 
@@ -202,7 +207,11 @@ def _text_lead(
     """Quote a stretch around the best sentence; gives what is left of the passage too."""
     segments = passage.segments
     best = _best_segment(segments, scores, lambda s: detail is None or detail.is_given(s.text))
-    first, last = _window(segments, best, MAX_LEAD_WORDS)
+    max_words = MAX_LEAD_WORDS
+    if detail is not None and sum(_has_figure(detail, segment) for segment in segments) == 1:
+        best = next(at for at, segment in enumerate(segments) if _has_figure(detail, segment))
+        max_words = MAX_FIGURE_WORDS
+    first, last = _window(segments, best, max_words)
     title = passage.title if passage.kind is PassageKind.ITEM else ""
     lead = [Quotation(_quotes(passage, segments[first:last], has_figures), title=title)]
     return lead, [*segments[:first], *segments[last:]]

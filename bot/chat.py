@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 TOP_K = 10
 MAX_SUGGESTIONS = 3
-MAX_STARTERS = 5
+MAX_STARTERS = 6
 _DOABLE = re.compile(
     r"\b(?:exercises?|stretch(?:es)?|moves?|movements?|drills?|poses?|techniques?)\b", re.IGNORECASE
 )
