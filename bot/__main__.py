@@ -154,6 +154,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GuideError as exc:
         print(exc, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read the output has left, as "head" does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

@@ -233,6 +233,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GuideError as exc:
         print(exc, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read the output has left, as "head" does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as exc:
         print(_explain(exc), file=sys.stderr)
         return 1
