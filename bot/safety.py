@@ -42,7 +42,7 @@ MAX_STRETCHES = 12  # of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
 # Set by cross-validation over the examples and questions about other guides; docs/safety.md has the table.
 LEAST_LIKENESS = 0.0  # with a hint of the sign in the same words
-CLEAR_LIKENESS = 0.25  # without one
+CLEAR_LIKENESS = 0.3  # without one
 SHARPNESS = 3.0
 SMOOTHNESS = 0.3
 LANGUAGE = (
