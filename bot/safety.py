@@ -41,8 +41,8 @@ MIN_STRETCH = 2
 MAX_STRETCHES = 12  # of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
 # Set by cross-validation over the examples and questions about other guides; docs/safety.md has the table.
-LEAST_LIKENESS = 0.0  # with a hint of the sign in the same words
-CLEAR_LIKENESS = 0.3  # without one
+LEAST_LIKENESS = -0.15  # with a hint of the sign in the same words
+CLEAR_LIKENESS = 0.15  # without one
 SHARPNESS = 3.0
 SMOOTHNESS = 0.3
 LANGUAGE = (
@@ -433,11 +433,11 @@ class _Judge:
                     break
         return counted
 
-    def hinted(self) -> Iterator[tuple[str, frozenset[str]]]:
-        """Give the stretches worth comparing by meaning, each with the concepts of its sentences.
+    def hinted(self) -> Iterator[tuple[str, frozenset[str], bool]]:
+        """Give the stretches to compare by meaning, the concepts in each, and whether each is plain.
 
-        Left out is what supposes, asks in general, tells of long ago or of a check-up, and clauses with a
-        "no": there a sentence may lie near an example and say the opposite.
+        What supposes, asks in general, tells of long ago or of a check-up is not plain; clauses with a "no"
+        are left out: they may lie near an example and say the opposite.
         """
         negated = {self._words[item.start].clause for item in self._negated}
         for first, last in _stretches(self._words):
@@ -448,10 +448,11 @@ class _Judge:
             }
             words = [word for word in self._words[first:last] if word.clause not in negated]
             is_asked = any(self._is_general(at) for at in (first, last - 1))
-            if is_asked or len(words) < MIN_STRETCH or inside & {":hypothetical", ":past", ":checked"}:
+            if len(words) < MIN_STRETCH:
                 continue
+            is_plain = not is_asked and not inside & {":hypothetical", ":past", ":checked"}
             text = " ".join(word.readings[-1] for word in words)
-            yield text, frozenset(name for name in inside if name[0] != ":")
+            yield text, frozenset(name for name in inside if name[0] != ":"), is_plain
 
     def is_checked(self) -> bool:
         """Tell whether the message says that a professional has looked at it."""
@@ -844,8 +845,9 @@ class Gate:
         judge = _Judge(self._signs, words, self._phrases.find(words))
         signs = [match.sign for match in judge.matches()]
         if self._likeness and not any(sign.tier == Urgency.EMERGENCY for sign in signs):
-            for stretch, concepts in itertools.islice(judge.hinted(), MAX_STRETCHES):
-                if name := self._likeness.sign_like(stretch, concepts):
+            for stretch, concepts, is_plain in itertools.islice(judge.hinted(), MAX_STRETCHES):
+                name = self._likeness.sign_like(stretch, concepts)
+                if name and (is_plain or self._by_id[name].counts_in_questions):
                     signs.append(self._by_id[name])
                     judge.why.append(f"{name} ({self._by_id[name].tier}) by its likeness to an example")
         signs.sort(key=lambda sign: -Urgency(sign.tier).rank)  # stable: the files' order within a tier
