@@ -5,14 +5,16 @@ a segment of a passage, whole; nothing is worded here but what says that somethi
 that is chosen in ``render``.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 
 from bot.datatypes import Citation, Hit, Layout, Quotation, Quote
 from bot.details import FIGURE, Detail, Vocabulary, asked_detail, is_known
 from bot.lexical import terms
-from bot.phrases import pattern
+from bot.phrases import alternatives, pattern
 from bot.retrieve import Retrieval
 from bot.understand import Query, QuestionType
 from ingest.datatypes import Page, Passage, PassageKind, Segment, SegmentRole
@@ -27,8 +29,8 @@ MAX_RELATED_WORDS = 45
 MAX_RELATED = 2
 RELATED_MARGIN = 0.12  # of the score; what is farther behind the best hit is another topic
 
-# Calibrated on guideqa/train with the bundled encoder, see docs/decisions/0004-declining.md.
-MIN_DENSE = 0.20
+# Calibrated on guides that the encoder was not trained on, see docs/decisions/0004-declining.md.
+MIN_DENSE = 0.18
 UNKNOWN_MARGIN = 0.04  # more is needed where most of the question's words are not in the guide
 UNKNOWN_SHARE = 0.7
 DETAIL_MARGIN = 0.10  # another hit so near may give the detail that the first lacks
@@ -160,15 +162,21 @@ def _is_entry(segment: Segment) -> bool:
     return segment.role in (SegmentRole.ITEM, SegmentRole.STEP)
 
 
+@cache
+def _step_pattern() -> re.Pattern[str]:
+    opening, verb = alternatives("answer", "step_opening"), alternatives("answer", "step_verb")
+    return re.compile(rf"^(?:{opening})(?:{verb})\b", re.IGNORECASE)
+
+
+def _is_step(segment: Segment) -> bool:
+    return segment.role is SegmentRole.STEP or _step_pattern().match(segment.text) is not None
+
+
 def has_steps(passage: Passage) -> bool:
     """Tell whether an item tells how to do something: numbered steps, or mostly imperative sentences."""
     if passage.kind is not PassageKind.ITEM:
         return False
-    steps = [
-        s
-        for s in passage.segments
-        if s.role is SegmentRole.STEP or not pattern("answer", "not_a_step").search(s.text)
-    ]
+    steps = [s for s in passage.segments if _is_step(s)]
     return len(steps) >= 2 and len(steps) * 2 >= len(passage.segments)
 
 
@@ -188,17 +196,20 @@ def _list_lead(passage: Passage) -> list[Quotation]:
 
 
 def _steps_lead(passage: Passage, has_figures: bool) -> list[Quotation]:
-    """Set what is to be done as numbered steps, in the guide's order; what only explains follows as text."""
-    is_step = [
-        s.role is SegmentRole.STEP or not pattern("answer", "not_a_step").search(s.text)
-        for s in passage.segments
-    ]
-    steps = [s for s, is_one in zip(passage.segments, is_step, strict=True) if is_one]
-    rest = [s for s, is_one in zip(passage.segments, is_step, strict=True) if not is_one]
-    parts = [Quotation(_quotes(passage, steps, has_figures), Layout.STEPS, passage.title)]
-    if rest:
-        parts.append(Quotation(_quotes(passage, rest, has_figures)))
-    return parts
+    """Set what is to be done as numbered steps, in the guide's order.
+
+    What explains a step stays with it; what stands before the first or after the last is text of its own.
+    """
+    segments = passage.segments
+    at_steps = [at for at, segment in enumerate(segments) if _is_step(segment)]
+    first, last = at_steps[0], at_steps[-1] + 1
+    quotes = _quotes(passage, segments, has_figures)
+    steps = tuple(replace(quote, goes_on=not _is_step(quote.segment)) for quote in quotes[first:last])
+    parts = [Quotation(quotes[:first])] if first else []
+    parts.append(Quotation(steps, Layout.STEPS))
+    if last < len(quotes):
+        parts.append(Quotation(quotes[last:]))
+    return [replace(parts[0], title=passage.title), *parts[1:]]
 
 
 def _text_lead(
@@ -300,7 +311,8 @@ def compose(
     reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense)
     hits = retrieval.hits
     if is_held:
-        if hits and has_steps(hits[0].passage):
+        doable = {passage.id for passage in passages if has_steps(passage)}
+        if hits and (hits[0].passage.id in doable or doable.intersection(hits[0].passage.item_ids)):
             return Draft(Reason.HELD_BACK)
         hits = tuple(hit for hit in hits if not has_steps(hit.passage))
     if reason in (Reason.NOTHING_NEAR, Reason.UNKNOWN_THING, Reason.NOT_A_QUESTION) or not hits:

@@ -5,7 +5,9 @@ through them again, so the server keeps nothing of anybody. A new generation of 
 before the next message.
 """
 
+import hashlib
 import logging
+import os
 import re
 import threading
 import time
@@ -14,17 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from bot import safety
 from bot.answer import MIN_DENSE, Draft, Reason, cite, compose, has_steps, verified
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
 from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, decline_note, small_talk_note
 from bot.retrieve import Retrieval, Retriever
-from bot.safety import Assessment, Gate, universal_signs
-from bot.understand import Context, Query, SmallTalk, find_small_talk, understand
-from ingest.datatypes import Encoder, Passage, PassageKind
-from ingest.encode import load_encoder
+from bot.safety import Assessment, Gate, encode_examples, universal_signs
+from bot.understand import Context, Query, QuestionType, SmallTalk, find_small_talk, understand
+from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
+from ingest.encode import BUNDLED_MODEL, TRAINED_NAME, load_encoder
 from ingest.errors import GuideError
-from ingest.index import Generation, check_encoder, live_name, load_live
+from ingest.index import Generation, WarningSigns, check_encoder, live_name, load_live
 
 __all__ = ["Bot", "Trace", "Turn", "load_bot"]
 
@@ -36,6 +41,8 @@ MAX_STARTERS = 6
 _DOABLE = re.compile(
     r"\b(?:exercises?|stretch(?:es)?|moves?|movements?|drills?|poses?|techniques?)\b", re.IGNORECASE
 )
+# Those for which the gate's likeness thresholds were chosen; with any other it goes by wordings alone.
+LIKENESS_ENCODERS = frozenset({BUNDLED_MODEL, TRAINED_NAME})
 MAX_TURNS_REPLAYED = 12  # what a conversation is about never goes back further
 
 
@@ -74,14 +81,44 @@ class _Engine:
         return self.generation.guide.disclaimer
 
 
-def _make_engine(generation: Generation, encoder: Encoder) -> _Engine:
-    signs = universal_signs().merge(generation.signs)
+def _make_engine(generation: Generation, encoder: Encoder, index_dir: Path) -> _Engine:
+    signs, numbers = universal_signs().merge(generation.signs), generation.guide.numbers
+    if encoder.name in LIKENESS_ENCODERS:
+        gate = Gate(signs, numbers, encoder, _sign_examples(signs, encoder, index_dir / "cache"))
+    else:
+        gate = Gate(signs, numbers)
     return _Engine(
         generation=generation,
         retriever=Retriever(generation, encoder),
-        gate=Gate(signs, generation.guide.numbers, encoder),
+        gate=gate,
         offers=_offers(generation.passages),
     )
+
+
+def _sign_examples(signs: WarningSigns, encoder: Encoder, cache: Path) -> Matrix:
+    """Encode the example wordings of the signs, once for each state of signs, encoder and gate.
+
+    Thousands of wordings take half a minute, which no first visitor should wait for; the file is only a
+    saving, and an index folder that cannot be written works without it.
+    """
+    code = Path(safety.__file__).read_bytes()  # it decides in which spelling they are encoded
+    state = hashlib.sha256(repr((signs, encoder.name, encoder.revision)).encode() + code).hexdigest()
+    path = cache / f"sign-examples-{state[:16]}.npy"
+    try:
+        return np.asarray(np.load(path), dtype=np.float32)
+    except (OSError, ValueError):
+        examples = encode_examples(signs, encoder)
+    try:
+        cache.mkdir(exist_ok=True)
+        staged = path.with_suffix(f".{os.getpid()}.tmp.npy")
+        np.save(staged, examples)
+        for old in cache.glob("sign-examples-*.npy"):
+            if old != staged:
+                old.unlink(missing_ok=True)
+        staged.replace(path)
+    except OSError as exc:
+        logger.warning("The encoded warning signs cannot be kept in %s: %s", cache, exc.strerror)
+    return examples
 
 
 def _offers(passages: Sequence[Passage]) -> dict[str, str]:
@@ -159,8 +196,9 @@ def _question_step(
         kind, note = AnswerKind.DECLINE, decline_note(reason, draft.missing)
     if assessment.warning is not None:
         kind = AnswerKind.WARNING
-        if not lead:
-            note, more = "", ()  # a warning is an answer in itself; that the guide lacks the rest is no help
+        if not lead or (query.type is QuestionType.OPEN and "?" not in messages[-1]):
+            # A warning is an answer in itself: to what asks nothing, the guide has nothing to add.
+            note, lead, more = "", (), ()
     suggestions = () if assessment.is_held else _suggestions(engine, retrieval, draft, messages)
     answer = _answer(engine, kind, assessment, note=note, lead=lead, more=more, suggestions=suggestions)
     return (
@@ -278,7 +316,7 @@ class Bot:
     def __init__(self, index_dir: Path, encoder: Encoder, generation: Generation) -> None:
         self._index_dir = index_dir
         self._encoder = encoder
-        self._engine = _make_engine(generation, encoder)
+        self._engine = _make_engine(generation, encoder, index_dir)
         self._failed = ""
         self._lock = threading.Lock()
 
@@ -346,7 +384,7 @@ class Bot:
                 try:
                     generation = load_live(self._index_dir)
                     check_encoder(generation.manifest, self._encoder)
-                    self._engine = _make_engine(generation, self._encoder)
+                    self._engine = _make_engine(generation, self._encoder, self._index_dir)
                 except GuideError as exc:
                     self._failed = name
                     logger.warning("The new index is not used: %s", exc)

