@@ -222,7 +222,10 @@ def _text_lead(
     if detail is not None and sum(_has_figure(detail, segment) for segment in segments) == 1:
         best = next(at for at, segment in enumerate(segments) if _has_figure(detail, segment))
         max_words = MAX_FIGURE_WORDS
-    first, last = _window(segments, best, max_words)
+    if passage.kind is PassageKind.FAQ and _count(segments) <= MAX_LEAD_WORDS:
+        first, last = 0, len(segments)  # the guide's own answer to the question, whole
+    else:
+        first, last = _window(segments, best, max_words)
     title = passage.title if passage.kind is PassageKind.ITEM else ""
     lead = [Quotation(_quotes(passage, segments[first:last], has_figures), title=title)]
     return lead, [*segments[:first], *segments[last:]]

@@ -22,6 +22,7 @@ from ingest.errors import EncoderError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from torch.nn import Module
 
 __all__ = ["BUNDLED_MODEL", "TRAINED_NAME", "SentenceTransformerEncoder", "load_encoder"]
 
@@ -131,7 +132,8 @@ class SentenceTransformerEncoder:
             from safetensors.torch import load_file  # noqa: PLC0415 - imports torch
 
             trained = {name: tensor.float() for name, tensor in load_file(str(self._layers)).items()}
-            _, unexpected = model[0].auto_model.load_state_dict(trained, strict=False)
+            bert: Module = model[0].auto_model  # type: ignore[assignment]  # modules type no attributes
+            _, unexpected = bert.load_state_dict(trained, strict=False)
             if unexpected:
                 raise EncoderError(f"The layers in {self._layers} do not fit the model: {unexpected[:3]}.")
         return model

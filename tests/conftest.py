@@ -60,7 +60,7 @@ class FakeEncoder:
 
     name = "fake"
     revision = "1"
-    dimension = 256
+    dimension = 2048  # few stems share a direction
     max_tokens = 256
 
     def __init__(self) -> None:

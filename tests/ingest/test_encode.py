@@ -28,7 +28,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def real() -> SentenceTransformerEncoder:
-    return load_encoder()
+    return load_encoder("all-MiniLM-L6-v2")
 
 
 def bundled_folder() -> Path:
@@ -111,10 +111,31 @@ def test_common_words_are_known_and_slips_are_not() -> None:
     assert not any(encoder.knows_word(word) for word in ("exercize", "docter", "Hold", ""))
 
 
-@pytest.mark.parametrize("name", ["", "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"])
-def test_the_bundled_model_goes_by_no_name_and_by_its_own(name: str) -> None:
+@pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"])
+def test_the_bundled_model_goes_by_its_name(name: str) -> None:
     encoder = load_encoder(name)
     assert (encoder.name, encoder.revision) == ("all-MiniLM-L6-v2", encode.BUNDLED_SHA256)
+
+
+def test_no_name_gives_the_bundled_model_with_the_trained_layers() -> None:
+    encoder = load_encoder()
+    assert encoder.name == "all-MiniLM-L6-v2+guides"
+    assert encoder.revision not in (encode.BUNDLED_SHA256, encode.TRAINED_SHA256)
+
+
+def test_damaged_trained_layers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = tmp_path / "encoder.safetensors"
+    damaged.write_bytes(encode.TRAINED_LAYERS.read_bytes()[:-1])
+    monkeypatch.setattr(encode, "TRAINED_LAYERS", damaged)
+    with pytest.raises(EncoderError, match="trained layers"):
+        load_encoder()
+
+
+@pytest.mark.model
+def test_the_trained_layers_change_the_vectors(real: SentenceTransformerEncoder) -> None:
+    plain = load_encoder("all-MiniLM-L6-v2").encode_queries(["how long do I hold a stretch"])[0]
+    trained = load_encoder().encode_queries(["how long do I hold a stretch"])[0]
+    assert 0.5 < float(plain @ trained) < 0.99
 
 
 def fake_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -132,7 +153,7 @@ def test_tampered_weights_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     model = fake_package(tmp_path, monkeypatch)
     shutil.copytree(published, model, dirs_exist_ok=True)
     weights = model / "model.safetensors"
-    assert load_encoder().revision == encode.BUNDLED_SHA256  # the copy is whole
+    assert load_encoder("all-MiniLM-L6-v2").revision == encode.BUNDLED_SHA256  # the copy is whole
     with weights.open("r+b") as file:
         file.seek(-1, os.SEEK_END)
         last = file.read(1)[0]

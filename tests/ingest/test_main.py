@@ -250,7 +250,7 @@ def test_status_says_what_the_index_holds(run: Shell, corpus: Path, folder: Path
     live = load_live(folder)
     assert run("status", "--index", folder) == 0
     assert f"generation {live.name}, made {live.manifest.created}" in run.out
-    assert "Encoder fake (1), dimension 256" in run.out
+    assert f"Encoder fake (1), dimension {live.manifest.dimension}" in run.out
     digest = hashlib.sha256(GUIDE.encode()).hexdigest()
     assert f"plants.md: 1 pages, {len(live.passages)} passages, sha256 {digest[:12]}" in run.out
     assert run("status", "--index", folder, "--json") == 0
