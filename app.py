@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 import logging
 import os
+import socket
 import sys
 import threading
 import time
@@ -108,8 +109,24 @@ def _explain(exc: OSError) -> str:
     return f"{place} cannot be had: {exc.strerror or exc}. Check that it is there and its permissions."
 
 
+def _check_address(host: str, port: int) -> None:
+    """Refuse an address that cannot be had before any work is done."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            if os.name != "nt":  # there it would let two servers share the port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as exc:
+        raise UsageError(
+            f"The page cannot be served on {host}, port {port}: {exc.strerror or exc}. "
+            "Choose another port with --port, or another --host."
+        ) from exc
+
+
 def _run(args: argparse.Namespace) -> int:
     password = _password(args)
+    _check_address(args.host, args.port)
     before = fingerprint([args.corpus], args.config)
     if not args.no_ingest:
         _bring_up_to_date(args)

@@ -39,9 +39,8 @@ def _read_batch(path: Path) -> list[tuple[Any, list[str]]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(
-            f"The batch file {path} cannot be read as UTF-8 text ({type(exc).__name__})."
-        ) from exc
+        what = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"The batch file {path} cannot be read: {what}; name another file.") from exc
     rows = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():

@@ -99,8 +99,8 @@ def test_other_addresses_are_served_with_the_password_of_the_file(
 ) -> None:
     path = tmp_path / "password"
     path.write_text("  öpen sesame\n", encoding="utf-8")
-    assert run("--host", "192.168.1.5", "--password-file", path) == 0
-    assert launches.calls == [("192.168.1.5", 7860, "öpen sesame")]
+    assert run("--host", "0.0.0.0", "--password-file", path) == 0  # noqa: S104
+    assert launches.calls == [("0.0.0.0", 7860, "öpen sesame")]  # noqa: S104
     assert "sesame" not in run.out + run.err
 
 
@@ -240,3 +240,14 @@ def test_watching_ingests_at_a_change_tells_mistakes_and_goes_on(
         app._watch(args, before)
     assert "twice a week" in told[0]
     assert load_live(run.folder).guide.title == "Plants"
+
+
+def test_a_port_in_use_is_told_before_any_work(run: Shell) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert run("--port", str(port)) == 2
+    assert f"port {port}" in run.err
+    assert "--port" in run.err
+    assert not run.folder.exists()
