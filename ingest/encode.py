@@ -174,7 +174,7 @@ def load_encoder(name: str = "") -> SentenceTransformerEncoder:
     if name == "":
         if not TRAINED_LAYERS.is_file() or _sha256(TRAINED_LAYERS) != TRAINED_SHA256:
             raise EncoderError(
-                f"The encoder's trained layers in {TRAINED_LAYERS} are missing or damaged; get the file again, "
+                f"The encoder's trained layers in {TRAINED_LAYERS} are missing or damaged; get them again, "
                 f'or set encoder = "{BUNDLED_MODEL}" in guide.toml to do without them.'
             )
         revision = hashlib.sha256(f"{BUNDLED_SHA256}{TRAINED_SHA256}".encode()).hexdigest()
