@@ -117,7 +117,8 @@ class Speller:
 
     def __init__(self, vocabulary: Counter[str], is_known: Callable[[str], bool]) -> None:
         self._vocabulary = vocabulary
-        choices = {*vocabulary, *QUESTION_WORDS}
+        singulars = {word[:-1] for word in vocabulary if word.endswith("s") and not word.endswith("ss")}
+        choices = {*vocabulary, *QUESTION_WORDS, *singulars}
         self._stems = {stem(word) for word in choices}
         self._choices = sorted(word for word in choices if len(word) >= MIN_REPAIR_LETTERS)
         self._is_known = is_known
