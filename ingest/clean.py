@@ -83,7 +83,7 @@ REPLACED = {**dict.fromkeys(INVISIBLE, ""), **LIGATURES, "\u2010": "-", "\u2011"
 # parts of an emoji it stays. Arrows, symbols and pictographs; a part may end in a variation selector.
 _EMOJI = "\u2190-\u21ff\u2300-\u23ff\u2460-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff"
 _REPLACED = re.compile(f"[{''.join(REPLACED)}](?<![{_EMOJI}\ufe0f]\u200d(?=[{_EMOJI}]))")
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r" \s+|[^\S ]\s*|\A | \Z")  # all but a single space between words
 _LINE_END_DASH = re.compile(r"(?<=\w)(?P<dash>[-\u2013])[^\S\n]*\n\s*(?=\w)")
 _WORD_BEFORE = re.compile(r"[^\W_]+(?:[-'\u2019][^\W_]+)*$")
 _WORD_AFTER = re.compile(r"[^\W_]+")

@@ -33,7 +33,7 @@ TRAILING_TITLE = re.compile(
     r"|index)$",
     re.IGNORECASE,
 )
-QUESTION_MARK = re.compile(r"^(?:q|question)\s*\d*\s*[:.)]\s", re.IGNORECASE)
+QUESTION_MARK = re.compile(r"^(?:q|question)\s*+\d*+\s*+[:.)]\s", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(
     r"^[\W_]*+(?:page|p\.|seite)?\s*+(?:\d{1,4}|[ivxlc]{1,7})(?:\s*+(?:of|/|von)\s*+\d{1,4})?[\W_]*$",
     re.IGNORECASE,
