@@ -61,8 +61,8 @@ class Visitor:
         """Do something that sends a message, and give the answer that is shown."""
         before = self.answers.count()
         act()
-        expect(self.answers).to_have_count(before + 1, timeout=20_000)
-        expect(self.answers.last).not_to_contain_text("Looking in the guide", timeout=20_000)
+        expect(self.answers).to_have_count(before + 1, timeout=90_000)
+        expect(self.answers.last).not_to_contain_text("Looking in the guide", timeout=90_000)
         return self.answers.last.inner_text()
 
     def _type(self, message: str) -> None:
