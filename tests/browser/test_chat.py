@@ -86,6 +86,7 @@ def test_the_chat_outlives_a_restart_of_the_server_and_is_in_no_file(visit: Open
     app.stop()
     app.start()
     visitor.open()
+    expect(visitor.answers).to_have_count(len(shown), timeout=90_000)  # the starters may come before it
     assert visitor.answers.all_inner_texts() == shown
     visitor.say("why?")
     for path in app.folder.rglob("*"):  # the index, the log, the folder for temporary files
