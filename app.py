@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot.chat import load_bot
 from ingest.build import fingerprint, ingest
-from ingest.errors import GuideError, UsageError
+from ingest.errors import GuideError, UsageError, explain_os_error, run_command
 
 DEFAULT_PORT = 7860
 MAX_PORT = 65535
@@ -101,12 +101,7 @@ def _watch(args: argparse.Namespace, done: str) -> None:
         except GuideError as exc:
             print(exc, file=sys.stderr)
         except OSError as exc:
-            print(_explain(exc), file=sys.stderr)
-
-
-def _explain(exc: OSError) -> str:
-    place = exc.filename or "A file or the port"
-    return f"{place} cannot be had: {exc.strerror or exc}. Check that it is there and its permissions."
+            print(explain_os_error(exc), file=sys.stderr)
 
 
 def _check_address(host: str, port: int) -> None:
@@ -146,19 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve the page; returns the exit code."""
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    try:
-        return _run(args)
-    except UsageError as exc:
-        print(exc, file=sys.stderr)
-        return 2
-    except GuideError as exc:
-        print(exc, file=sys.stderr)
-        return 1
-    except OSError as exc:
-        print(_explain(exc), file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
+    return run_command(lambda: _run(args))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from bot.chat import Bot, Trace, load_bot
 from bot.render import to_record, to_terminal
-from ingest.errors import GuideError, UsageError
+from ingest.errors import UsageError, run_command
 
 LEAVING = {"exit", "quit", ":q", "bye"}
 MAX_HITS_SHOWN = 5
@@ -145,17 +145,7 @@ def _run(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     args = _parser().parse_args(argv)
-    try:
-        return _run(args)
-    except UsageError as exc:
-        print(exc, file=sys.stderr)
-        return 2
-    except GuideError as exc:
-        print(exc, file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # whoever read the output has left, as "head" does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return run_command(lambda: _run(args))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import io
 import json
 import os
 import sys
@@ -17,7 +16,7 @@ from tqdm import tqdm
 from ingest.build import DocumentReport, DocumentState, Progress, Report, fingerprint, ingest
 from ingest.datatypes import Page, Passage, Segment, SegmentRole
 from ingest.encode import load_encoder
-from ingest.errors import GuideError, IndexDamagedError, UsageError
+from ingest.errors import GuideError, IndexDamagedError, UsageError, explain_os_error, run_command
 from ingest.index import Generation, check_encoder, is_quote_found, live_name, load_live, read_manifest
 
 WATCH_INTERVAL_S = 1.0
@@ -128,7 +127,7 @@ def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) 
         except GuideError as exc:
             print(exc, file=sys.stderr)
         except OSError as exc:
-            print(_explain(exc), file=sys.stderr)
+            print(explain_os_error(exc), file=sys.stderr)
         sys.stdout.flush()
         done = now
 
@@ -202,13 +201,6 @@ def _verify(args: argparse.Namespace) -> int:
     return 1 if lost else 0
 
 
-def _explain(exc: OSError) -> str:
-    place = (
-        f"{exc.filename} cannot be read or written" if exc.filename else "A file cannot be read or written"
-    )
-    return f"{place}: {exc.strerror or exc}. Check that it is there, its permissions, and --index."
-
-
 def _call(args: argparse.Namespace) -> int:
     command = str(args.path[0]) if len(args.path) == 1 else ""
     if command == "status":
@@ -222,25 +214,7 @@ def _call(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     args = _parser().parse_args(argv)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal or pipe may not know every character of a guide
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        return _call(args)
-    except UsageError as exc:
-        print(exc, file=sys.stderr)
-        return 2
-    except GuideError as exc:
-        print(exc, file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # whoever read the output has left, as "head" does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as exc:
-        print(_explain(exc), file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
+    return run_command(lambda: _call(args))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,11 @@ GuideError
 └── IndexLockedError      another ingest is writing to the same index folder
 """
 
+import io
+import os
+import sys
+from collections.abc import Callable
+
 __all__ = [
     "ConfigError",
     "DocumentError",
@@ -21,6 +26,8 @@ __all__ = [
     "IndexMismatchError",
     "IndexMissingError",
     "UsageError",
+    "explain_os_error",
+    "run_command",
 ]
 
 
@@ -58,3 +65,36 @@ class IndexDamagedError(GuideError):
 
 class IndexLockedError(GuideError):
     """Raised when another ingest holds the lock of the index folder."""
+
+
+def explain_os_error(exc: OSError) -> str:
+    """Say in one sentence which file could not be had, and what to look at."""
+    place = exc.filename or "A file"
+    reason = exc.strerror or exc
+    return (
+        f"{place} cannot be read or written: {reason}. Check that it is there, its permissions, and --index."
+    )
+
+
+def run_command(command: Callable[[], int]) -> int:
+    """Run a command of the product; a failure becomes one sentence on stderr, never a traceback.
+
+    :param command: Gives the exit code where nothing fails.
+    :return: The exit code of DESIGN section 3: 0 done, 1 something needs attention, 2 wrong usage.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal or pipe may not know every character of a guide
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return command()
+    except GuideError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 2 if isinstance(exc, UsageError) else 1
+    except BrokenPipeError:  # whoever read the output has left, as "head" does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as exc:
+        sys.stderr.write(f"{explain_os_error(exc)}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 0

@@ -199,7 +199,7 @@ def test_an_error_of_the_system_is_one_sentence(run: Shell, monkeypatch: pytest.
 
     monkeypatch.setattr(app, "ingest", refuse)
     assert run() == 1
-    assert run.err.startswith("/somewhere/lock cannot be had: Permission denied.")
+    assert run.err.startswith("/somewhere/lock cannot be read or written: Permission denied.")
     assert run.err.count("\n") == 1
 
 

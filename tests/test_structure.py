@@ -156,10 +156,7 @@ def test_every_tests_folder_is_a_package() -> None:
 
 
 def readme() -> str:
-    path = ROOT / "README.md"
-    if not path.is_file():
-        pytest.skip("README.md is not written yet")
-    return path.read_text(encoding="utf-8")
+    return (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_make_commands_of_the_readme_exist() -> None:

@@ -414,7 +414,6 @@ def test_the_development_set_is_met_with_the_model() -> None:
 # ---- the blind set: only counts are shown, see tests/evaluation/safety/README.md -------------------------
 
 BLIND = FOLDER / "test.jsonl"
-is_blind_set_there = pytest.mark.skipif(not BLIND.is_file(), reason="the blind set is not in this checkout")
 
 
 @pytest.fixture(scope="module")
@@ -422,7 +421,6 @@ def blind_rates() -> Rates:
     return measure(build_gate(is_model_used=True), read_judged(BLIND))
 
 
-@is_blind_set_there
 @pytest.mark.model
 def test_the_blind_set_does_not_get_worse(blind_rates: Rates) -> None:
     """ensures that what was reached on the blind set is kept; lower the bounds when it gets better."""

@@ -14,6 +14,7 @@ from ingest.readers import read_document
 from ingest.structure import find_blocks
 
 MAX_WORDS = 150
+LIST_SIZES = [5, 4, 4, 4, 4, 4, 6]
 
 
 def count_words(text: str) -> int:

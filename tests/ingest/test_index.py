@@ -496,6 +496,7 @@ print(len(seen), moved)
 """
 
 
+# Windows has no fork and no SIGKILL; .ci/run fails on a skip, so elsewhere it cannot go unnoticed.
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 def test_a_process_killed_at_random_moments_leaves_the_old_or_the_new_index_whole(tmp_path: Path) -> None:
     for name, more in (("old", ""), ("new", "\n## News\n\nThe news is out.\n")):
