@@ -18,7 +18,17 @@ from bot.lexical import BM25, terms
 from ingest.datatypes import Passage, PassageKind, Segment, SegmentRole
 from ingest.views import View, ViewKind, make_views
 
-__all__ = ["DIALOG", "VALIDATION", "Guide", "Question", "add_slips", "bm25_scores", "read_guides"]
+__all__ = [
+    "DIALOG",
+    "VALIDATION",
+    "Gloss",
+    "Guide",
+    "Question",
+    "add_slips",
+    "bm25_scores",
+    "read_glosses",
+    "read_guides",
+]
 
 # Chosen once, one of each letter, before any training; every choice is made on these.
 VALIDATION = ("a06", "b07", "c03", "d10", "e04", "f08", "g06", "h10")
@@ -61,6 +71,15 @@ class Guide:
     def parts(self) -> list[View]:
         """The views that show a part of a passage: titles and sentences."""
         return [view for view in self.views if view.kind is not ViewKind.WHOLE]
+
+
+@dataclass(frozen=True, slots=True)
+class Gloss:
+    """A question as people ask it, the same in plain words, and what a guide would answer."""
+
+    lay: str
+    plain: str
+    answer: str
 
 
 def _split_sentences(text: str) -> list[str]:
@@ -118,9 +137,17 @@ def _read_guide(path: Path) -> Guide:
     )
 
 
-def read_guides(folder: Path) -> list[Guide]:
-    """Read every guide of a folder, sorted by file name."""
-    return [_read_guide(path) for path in sorted(folder.glob("*.json"))]
+def read_guides(*folders: Path) -> list[Guide]:
+    """Read every guide of some folders, sorted by file name."""
+    return [_read_guide(path) for folder in folders for path in sorted(folder.glob("*.json"))]
+
+
+def read_glosses(folder: Path) -> list[Gloss]:
+    """Read every gloss of a folder (``*.jsonl``), sorted by file name."""
+    lines = [
+        line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").split("\n")
+    ]
+    return [Gloss(**json.loads(line)) for line in lines if line.strip()]
 
 
 def bm25_scores(guide: Guide, questions: Sequence[Question]) -> npt.NDArray[np.float32]:

@@ -19,7 +19,16 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import BertModel
 
-from training.data import VALIDATION, Guide, Question, add_slips, bm25_scores, read_guides
+from training.data import (
+    VALIDATION,
+    Gloss,
+    Guide,
+    Question,
+    add_slips,
+    bm25_scores,
+    read_glosses,
+    read_guides,
+)
 from training.figures import ALL, Floats, gold_ranks, recall_table
 from training.model import embed, linear_decay, load_bert, load_tokenizer, save_layers, tokenize
 
@@ -32,6 +41,7 @@ WEIGHT_DECAY = 0.01
 WARMUP = 0.05
 CLIP = 1.0
 QUESTIONS_A_STEP = 54  # half a guide's questions: its passages are most of the cost and are encoded once
+GLOSSES_A_STEP = 48  # each is told from the 47 others
 SLIP_SHARE = 0.1  # questions that get slips of typing
 BM25_WEIGHT = 0.02
 TOKEN_WEIGHT = 0.5  # of late interaction, where it is trained too
@@ -113,25 +123,41 @@ def score_all(
     ]
 
 
-def _steps(guides: Sequence[Guide], rng: random.Random) -> Iterator[tuple[Guide, list[Question]]]:
-    """One epoch: every question once, in steps of one guide, shuffled."""
-    steps: list[tuple[Guide, list[Question]]] = []
+def _steps(
+    guides: Sequence[Guide], glosses: Sequence[Gloss], rng: random.Random
+) -> Iterator[tuple[Guide, list[Question]] | list[Gloss]]:
+    """One epoch: every question and gloss once, in steps of one guide or of glosses, shuffled."""
+    steps: list[tuple[Guide, list[Question]] | list[Gloss]] = []
     for guide in guides:
         questions = list(guide.questions)
         rng.shuffle(questions)
         count = max(1, round(len(questions) / QUESTIONS_A_STEP))
         steps += [(guide, questions[at::count]) for at in range(count)]
+    mixed = rng.sample(glosses, len(glosses))
+    steps += [mixed[at : at + GLOSSES_A_STEP] for at in range(0, len(mixed), GLOSSES_A_STEP)]
     rng.shuffle(steps)
     yield from steps
+
+
+def _gloss_loss(model: BertModel, tokenizer: Tokenizer, glosses: Sequence[Gloss]) -> Tensor:
+    """Softmax over the glosses of a step: lay to answer, lay to plain, plain to answer, averaged."""
+    texts = [gloss.lay for gloss in glosses] + [g.plain for g in glosses] + [g.answer for g in glosses]
+    vectors, _ = embed(model, tokenize(tokenizer, texts))
+    lay, plain, answer = vectors.split(len(glosses))
+    gold = torch.arange(len(glosses))
+    pairs = ((lay, answer), (lay, plain), (plain, answer))
+    return torch.stack([functional.cross_entropy(a @ b.T / TEMPERATURE, gold) for a, b in pairs]).mean()
 
 
 def _loss(
     model: BertModel,
     tokenizer: Tokenizer,
-    step: tuple[Guide, list[Question]],
+    step: tuple[Guide, list[Question]] | list[Gloss],
     late: bool,
     rng: random.Random,
 ) -> Tensor:
+    if isinstance(step, list):
+        return _gloss_loss(model, tokenizer, step)
     guide, batch = step
     texts = [add_slips(q.text, rng) if rng.random() < SLIP_SHARE else q.text for q in batch]
     gold = torch.tensor([question.gold for question in batch])
@@ -157,20 +183,21 @@ def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     np.random.seed(args.seed)
     rng = random.Random(args.seed)  # noqa: S311 - a reproducible shuffle, no secret
-    guides = read_guides(args.data / "train")
+    guides = read_guides(args.data / "train", *args.guides)
+    glosses = [gloss for folder in args.glosses for gloss in read_glosses(folder)]
     judged = [guide for guide in guides if guide.name in VALIDATION]
     learned = guides if args.all else [guide for guide in guides if guide.name not in VALIDATION]
     model, tokenizer = load_bert(args.init, args.dropout), load_tokenizer()
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=args.rate, weight_decay=WEIGHT_DECAY)
-    total = args.epochs * len(list(_steps(learned, random.Random(0))))  # noqa: S311
+    total = args.epochs * len(list(_steps(learned, glosses, random.Random(0))))  # noqa: S311
     total = args.steps or total
     schedule = linear_decay(optimizer, total, WARMUP)
     weights = [(0.0, 0.0), (0.0, BM25_WEIGHT), (TOKEN_WEIGHT, BM25_WEIGHT)]
     started, losses, step = time.monotonic(), [0.0], 0
     recipe = {key: str(value) for key, value in vars(args).items()} | {"guides": [g.name for g in learned]}
     while step < total:
-        for planned in _steps(learned, rng):
+        for planned in _steps(learned, glosses, rng):
             if step == total:
                 break
             model.train()
@@ -197,6 +224,8 @@ def train(args: argparse.Namespace) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of guideqa, with train/ in it")
+    parser.add_argument("--guides", type=Path, nargs="*", default=[], help="further folders of guides")
+    parser.add_argument("--glosses", type=Path, nargs="*", default=[], help="folders of glosses")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path, default=None, help="layers to begin with; bundled without")
     parser.add_argument("--epochs", type=int, default=2)

@@ -271,7 +271,7 @@ def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     rng = random.Random(args.seed)  # noqa: S311 - a reproducible shuffle, no secret
     args.out.mkdir(parents=True, exist_ok=True)
-    guides = read_guides(args.data / "train")
+    guides = read_guides(args.data / "train", *args.guides)
     found = read_first(
         guides, None, 0.0, args.out.parent / "first_bundled.npz"
     )  # tuned layers know these guides
@@ -325,6 +325,7 @@ def train(args: argparse.Namespace) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of guideqa, with train/ in it")
+    parser.add_argument("--guides", type=Path, nargs="*", default=[], help="further folders of guides")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path, default=None, help="layers to begin with; bundled without")
     parser.add_argument("--joint", type=int, default=3)
