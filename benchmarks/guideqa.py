@@ -68,7 +68,7 @@ def load_guide(path: Path, folder: Path, encoder: Encoder) -> tuple[Bot, list[Ju
     (source / "guide.md").write_text(to_markdown(guide), encoding="utf-8")
     (source / "guide.toml").write_text(f"title = {json.dumps(guide['title'])}\n", encoding="utf-8")
     ingest([source], folder / f"{path.stem}-index", make_encoder=lambda _: encoder)
-    return load_bot(folder / f"{path.stem}-index", encoder), judgments(guide, path.stem)
+    return load_bot(folder / f"{path.stem}-index"), judgments(guide, path.stem)
 
 
 def main() -> int:

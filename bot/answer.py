@@ -5,6 +5,7 @@ a segment of a passage, whole; nothing is worded here but what says that somethi
 that is chosen in ``render``.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,14 +26,22 @@ __all__ = ["MIN_DENSE", "Draft", "Reason", "cite", "compose", "has_steps", "veri
 MAX_LEAD_WORDS = 60  # lists and steps may be longer: half of one is wrong
 MAX_FIGURE_WORDS = 30  # around the one sentence that has the figure asked for
 MAX_TEXT_WORDS = 170  # of quotes; places and labels come on top and the whole stays under 200
-MAX_RELATED_WORDS = 45
-MAX_RELATED = 2
-RELATED_MARGIN = 0.12  # of the score; what is farther behind the best hit is another topic
+MAX_RELATED_WORDS = 38
+MAX_RELATED = 4
+RELATED_MARGIN = 0.2  # of the score; what is farther behind the best hit is another topic
+# Two hits so near each other that either may be the one meant are both quoted at once, more shortly.
+RIVAL_MARGIN = 0.02
+RIVAL_LEAD_WORDS = 32
+MIN_RIVAL_WORDS = 12
 
 # Calibrated on guides that the encoder was not trained on, see docs/decisions/0004-declining.md.
 MIN_DENSE = 0.18
 UNKNOWN_MARGIN = 0.04  # more is needed where most of the question's words are not in the guide
 UNKNOWN_SHARE = 0.7
+# Log of the summed odds that one of the first passages answers, by the judge.
+MIN_ODDS = -0.7
+UNKNOWN_THING_ODDS = 1.0  # a sign more is wanted where the question names a thing that the guide does not
+ORDER_ODDS = 2.5  # and where it reads like an order to the program
 DETAIL_MARGIN = 0.10  # another hit so near may give the detail that the first lacks
 
 
@@ -43,6 +52,7 @@ class Reason(StrEnum):
     NOTHING_NEAR = "nothing near"
     UNKNOWN_THING = "a thing the guide does not name"
     DETAIL_MISSING = "the topic is there, the detail is not"
+    NOT_ANSWERED = "a passage is near, but does not answer"
     NOT_A_QUESTION = "an order to the program"
     HELD_BACK = "steps held back after a warning sign"
 
@@ -80,19 +90,23 @@ def _missing(
     knows_term: Callable[[str], bool],
     vocabulary: Vocabulary,
     min_dense: float,
+    odds: float | None,
 ) -> tuple[Reason, str]:
-    if pattern("answer", "order").search(query.text):
+    doubt = -math.inf if odds is None else odds
+    if doubt < ORDER_ODDS and pattern("answer", "order").search(query.text):
         return Reason.NOT_A_QUESTION, ""
     for name, thing in vocabulary.find(query.text):
-        if thing.is_topic and not is_known(thing, knows_term):
+        if doubt < UNKNOWN_THING_ODDS and thing.is_topic and not is_known(thing, knows_term):
             return Reason.UNKNOWN_THING, name
     is_strange = _unknown_share(query.text, knows_term) >= UNKNOWN_SHARE
-    floor = min_dense + (UNKNOWN_MARGIN if is_strange else 0.0)
-    if not retrieval.hits or retrieval.dense < floor:
+    is_near = retrieval.dense >= min_dense + (UNKNOWN_MARGIN if is_strange else 0.0)
+    if not retrieval.hits or (odds is None and not is_near):
         return Reason.NOTHING_NEAR, ""
     detail = asked_detail(query.text)
-    if detail is not None and _giving(detail, retrieval.hits) is None:
+    if detail is not None and is_near and _giving(detail, retrieval.hits) is None:
         return Reason.DETAIL_MISSING, detail.phrase
+    if odds is not None and odds < MIN_ODDS:
+        return (Reason.NOT_ANSWERED if is_near else Reason.NOTHING_NEAR), ""
     return Reason.FOUND, ""
 
 
@@ -231,6 +245,38 @@ def _text_lead(
     return lead, [*segments[:first], *segments[last:]]
 
 
+def _with_rival(
+    lead: list[Quotation], rest: list[Segment], top: Hit, rival: Hit, retrieval: Retrieval
+) -> tuple[list[Quotation], list[Segment]]:
+    """Quote a second passage in the lead, where it fits; the first is cut to its best sentences for it."""
+    first, second = top.passage, rival.passage
+    if first.kind is not PassageKind.FAQ and _count([q.segment for q in lead[0].quotes]) > RIVAL_LEAD_WORDS:
+        scores = retrieval.segment_scores[top.rank - 1]
+        at, end = _window(
+            first.segments, _best_segment(first.segments, scores, lambda _: True), RIVAL_LEAD_WORDS
+        )
+        lead = [replace(lead[0], quotes=_quotes(first, first.segments[at:end]))]
+        rest = [*first.segments[:at], *first.segments[end:]]
+    room = MAX_LEAD_WORDS - _count([q.segment for q in lead[0].quotes])
+    scores = retrieval.segment_scores[rival.rank - 1]
+    at, end = _window(second.segments, _best_segment(second.segments, scores, lambda _: True), room)
+    if room < MIN_RIVAL_WORDS or _count(second.segments[at:end]) > room:
+        return lead, rest
+    return [*lead, Quotation(_quotes(second, second.segments[at:end]), title=second.title)], rest
+
+
+def _rival(query: Query, hits: Sequence[Hit]) -> Hit | None:
+    """Find the second hit where it is as near as the first, and both are prose to quote from."""
+    if len(hits) < 2 or hits[0].score - hits[1].score > RIVAL_MARGIN:
+        return None
+    is_text = all(
+        not (hit.passage.kind is PassageKind.LIST and any(_is_entry(s) for s in hit.passage.segments))
+        and not (has_steps(hit.passage) and _asks_for_all(query, hit.passage))
+        for hit in hits[:2]
+    )
+    return hits[1] if is_text else None
+
+
 def _asks_for_all(query: Query, passage: Passage) -> bool:
     """Tell whether a question is about an item as a whole and not about something in it."""
     if query.type in (QuestionType.STEPS, QuestionType.LIST):
@@ -303,6 +349,7 @@ def compose(
     *,
     is_held: bool = False,
     min_dense: float = MIN_DENSE,
+    odds: float | None = None,
 ) -> Draft:
     """Choose what to quote.
 
@@ -310,8 +357,9 @@ def compose(
     :param knows_term: Tells whether any passage holds a stem.
     :param is_held: No exercise steps may be shown.
     :param min_dense: Least similarity of the best hit.
+    :param odds: Log of the summed odds that one of the first hits answers; None where nobody judged.
     """
-    reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense)
+    reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense, odds)
     hits = retrieval.hits
     if is_held:
         doable = {passage.id for passage in passages if has_steps(passage)}
@@ -325,17 +373,24 @@ def compose(
     top = giving or hits[0]
     scores = retrieval.segment_scores[top.rank - 1]
     lead, rest = _lead(query, top, scores, detail if giving else None)
-    if reason is Reason.DETAIL_MISSING:
+    if reason in (Reason.DETAIL_MISSING, Reason.NOT_ANSWERED):
         return Draft(reason, more=tuple(lead), missing=missing, focus=(top.passage,))
+    used = {top.passage.id}
+    rival = _rival(query, hits) if top is hits[0] and detail is None else None
+    if rival is not None and len(lead) == 1:
+        lead, rest = _with_rival(lead, rest, top, rival, retrieval)
+        used |= {quote.passage.id for quotation in lead for quote in quotation.quotes}
     more: list[Quotation] = []
     budget = MAX_TEXT_WORDS - sum(_count([q.segment for q in part.quotes]) for part in lead)
     if rest and _count(rest) <= budget:
         more.append(Quotation(_quotes(top.passage, rest)))
         budget -= _count(rest)
     if has_steps(top.passage):
-        more.extend(_cautions(top.passage, passages))
-    else:
-        more.extend(_related(hits[1:] if top is hits[0] else hits, retrieval, {top.passage.id}, budget))
+        cautions = _cautions(top.passage, passages)
+        more.extend(cautions)
+        budget -= sum(_count([q.segment for q in part.quotes]) for part in cautions)
+        used |= {quote.passage.id for quotation in cautions for quote in quotation.quotes}
+    more.extend(_related(hits, retrieval, used, budget))
     return Draft(Reason.FOUND, tuple(lead), tuple(more), focus=(top.passage,))
 
 

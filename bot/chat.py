@@ -22,12 +22,13 @@ from bot import safety
 from bot.answer import MIN_DENSE, Draft, Reason, cite, compose, has_steps, verified
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
+from bot.judge import Judge, load_judge
 from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, decline_note, small_talk_note
 from bot.retrieve import Retrieval, Retriever
 from bot.safety import Assessment, Gate, encode_examples, universal_signs
 from bot.understand import Context, Query, QuestionType, SmallTalk, find_small_talk, understand
 from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
-from ingest.encode import BUNDLED_MODEL, TRAINED_NAME, load_encoder
+from ingest.encode import BUNDLED_MODEL, TRAINED_NAME, load_query_encoder
 from ingest.errors import GuideError
 from ingest.index import Generation, WarningSigns, check_encoder, live_name, load_live
 
@@ -36,13 +37,15 @@ __all__ = ["Bot", "Trace", "Turn", "load_bot"]
 logger = logging.getLogger(__name__)
 
 TOP_K = 10
+JUDGED = 5  # of the first hits; more cost time and change little
 MAX_SUGGESTIONS = 3
 MAX_STARTERS = 6
 _DOABLE = re.compile(
     r"\b(?:exercises?|stretch(?:es)?|moves?|movements?|drills?|poses?|techniques?)\b", re.IGNORECASE
 )
-# Those for which the gate's likeness thresholds were chosen; with any other it goes by wordings alone.
-LIKENESS_ENCODERS = frozenset({BUNDLED_MODEL, TRAINED_NAME})
+# Those for which the thresholds of the gate's likeness and of the judge were chosen; with any other encoder
+# the gate goes by wordings alone, and declining by similarity.
+CALIBRATED_ENCODERS = frozenset({BUNDLED_MODEL, TRAINED_NAME})
 MAX_TURNS_REPLAYED = 12  # what a conversation is about never goes back further
 
 
@@ -73,6 +76,7 @@ class _Engine:
     generation: Generation
     retriever: Retriever
     gate: Gate
+    judge: Judge | None
     offers: dict[str, str]  # question -> id of the passage that it must be answered from
     is_proven: dict[str, bool] = field(default_factory=dict)
 
@@ -83,14 +87,19 @@ class _Engine:
 
 def _make_engine(generation: Generation, encoder: Encoder, index_dir: Path) -> _Engine:
     signs, numbers = universal_signs().merge(generation.signs), generation.guide.numbers
-    if encoder.name in LIKENESS_ENCODERS:
+    if encoder.name in CALIBRATED_ENCODERS:
         gate = Gate(signs, numbers, encoder, _sign_examples(signs, encoder, index_dir / "cache"))
+        judge = load_judge()
     else:
-        gate = Gate(signs, numbers)
+        gate, judge = Gate(signs, numbers), None
+    retriever = Retriever(generation, encoder)
+    if judge is not None:
+        judge.prepare(list(retriever.wholes.values()))
     return _Engine(
         generation=generation,
-        retriever=Retriever(generation, encoder),
+        retriever=retriever,
         gate=gate,
+        judge=judge,
         offers=_offers(generation.passages),
     )
 
@@ -218,7 +227,17 @@ def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool 
         load_vocabulary(),
         is_held=is_held,
         min_dense=MIN_DENSE if threshold is None else threshold,
+        odds=_odds(engine, retrieval),
     )
+
+
+def _odds(engine: _Engine, retrieval: Retrieval) -> float | None:
+    """Ask the judge about the first hits: for the message, and for the message with its topic."""
+    if engine.judge is None:
+        return None
+    rows = [engine.retriever.row_of[hit.passage.id] for hit in retrieval.hits[:JUDGED]]
+    texts = [engine.retriever.wholes[row] for row in rows]
+    return max(engine.judge.odds(text, texts) for text in retrieval.texts)
 
 
 def _context(query: Query, draft: Draft, retrieval: Retrieval, before: Context) -> Context:
@@ -403,6 +422,6 @@ def load_bot(index: str | Path = "index", encoder: Encoder | None = None) -> Bot
     """
     folder = Path(index)
     generation = load_live(folder)
-    running = encoder if encoder is not None else load_encoder(generation.guide.encoder)
+    running = encoder if encoder is not None else load_query_encoder(generation.guide.encoder)
     check_encoder(generation.manifest, running)
     return Bot(folder, running, generation)

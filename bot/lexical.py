@@ -8,17 +8,18 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import snowballstemmer
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
+from spellchecker import SpellChecker
 
 from bot.phrases import short_forms, word_list
 
-__all__ = ["BM25", "STOPWORDS", "Speller", "content_words", "stem", "terms", "words"]
+__all__ = ["BM25", "STOPWORDS", "Speller", "content_words", "is_english", "stem", "terms", "words"]
 
 K1 = 1.2  # usual values (Robertson and Zaragoza 2009, section 3.2); short passages do not reward tuning
 B = 0.75
@@ -102,6 +103,16 @@ class BM25:
                 rows, weights = self._postings[term]
                 total[rows] += weights
         return total
+
+
+@cache
+def _dictionary() -> SpellChecker:
+    return SpellChecker(language="en")
+
+
+def is_english(word: str) -> bool:
+    """Tell whether a lower-case word stands in a dictionary of English, slang of it included."""
+    return word in _dictionary()
 
 
 class Speller:

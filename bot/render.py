@@ -43,6 +43,7 @@ _DECLINES = {
     Reason.NOTHING_NEAR: "I could not find that in the guide, so I cannot answer it.",
     Reason.UNKNOWN_THING: "The guide says nothing about {missing}, so I cannot answer that.",
     Reason.DETAIL_MISSING: "The guide does not say {missing}.",
+    Reason.NOT_ANSWERED: "I could not find an answer to exactly that in the guide.",
     Reason.NOT_A_QUESTION: "I can only look things up in the guide and quote it, so I cannot do that.",
     Reason.HELD_BACK: HELD_BACK,
 }

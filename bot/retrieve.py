@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.datatypes import Hit
-from bot.lexical import BM25, Speller, terms, words
+from bot.lexical import BM25, Speller, is_english, terms, words
+from bot.plain import is_lay_word, to_plain
 from bot.understand import Context, Query, QuestionType
-from ingest.datatypes import Encoder, Passage, PassageKind
+from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
 from ingest.index import Generation, ViewKind
 
 __all__ = ["Evidence", "Retrieval", "Retriever"]
@@ -24,7 +25,8 @@ Scores: TypeAlias = npt.NDArray[np.float64]  # one per passage
 
 # Chosen on guideqa/train (73 guides, 6845 questions); docs/decisions/0003-fusion.md has the table.
 PART_WEIGHT = 0.5  # of the best title or sentence; the rest is the whole passage's
-BM25_WEIGHT = 0.02  # a strong BM25 score is about 10, so words count about as much as 0.2 of a cosine
+# A strong BM25 score is about 10, so words count as much as 0.3 of a cosine where the guide has them all.
+BM25_WEIGHT = 0.03
 TITLE_BONUS = 0.05  # the query names the passage's title in full
 LIST_BONUS = 0.1  # a question for a list, and the passage is one
 NAMED_ENTRY_MALUS = 0.1  # the query names an entry of the list, and the entry has a passage of its own
@@ -92,6 +94,7 @@ class Retriever:
         self._view_rows = np.array([view.row for view in generation.views], dtype=np.int64)
         self._is_whole = np.array([view.kind is ViewKind.WHOLE for view in generation.views])
         self._segments = [(view.row, view.segment) for view in generation.views]
+        self.wholes = {view.row: view.text for view in generation.views if view.kind is ViewKind.WHOLE}
         self._bm25 = BM25([_document(passage) for passage in self.passages])
         self._title_terms = [frozenset(terms(passage.title)) for passage in self.passages]
         entries = {passage.id: title for passage, title in zip(self.passages, self._title_terms, strict=True)}
@@ -104,7 +107,9 @@ class Retriever:
             for word in words(" ".join([passage.title, passage.text, *passage.section]))
         )
         vocabulary.update(words(generation.guide.title))
-        self.speller = Speller(vocabulary, encoder.knows_word)
+        self.speller = Speller(
+            vocabulary, lambda word: encoder.knows_word(word) or is_english(word) or is_lay_word(word)
+        )
 
     def knows_term(self, term: str) -> bool:
         """Tell whether any passage holds a stem."""
@@ -177,9 +182,7 @@ class Retriever:
     def _score(self, texts: list[str], kind: QuestionType) -> list[_Scored]:
         count, size = len(self.passages), self._vectors.size
         is_exact = size <= MAX_EXACT_VIEWS
-        found, rows = self._vectors.search(
-            self._encoder.encode_queries(texts), size if is_exact else NEAREST_VIEWS
-        )
+        found, rows = self._vectors.search(self._encode(texts), size if is_exact else NEAREST_VIEWS)
         scored = []
         for text, similarity, view_rows in zip(texts, found, rows, strict=True):
             views = np.full(size, 0.0 if is_exact else float(similarity.min()))
@@ -188,7 +191,7 @@ class Retriever:
             np.maximum.at(whole, self._view_rows[self._is_whole], views[self._is_whole])
             np.maximum.at(part, self._view_rows[~self._is_whole], views[~self._is_whole])
             part = np.where(part < -0.99, whole, part)  # one sentence without a title: it is the whole
-            own = set(terms(text))
+            own, plain = set(terms(text)), set(terms(to_plain(text)))
             named = np.array([bool(title) and title <= own for title in self._title_terms])
             bonus = TITLE_BONUS * named
             if kind is QuestionType.LIST:
@@ -197,9 +200,20 @@ class Retriever:
                 bonus = bonus - NAMED_ENTRY_MALUS * np.array(
                     [any(entry <= own for entry in entries) for entries in self._entry_terms]
                 )
-            bm25 = BM25_WEIGHT * self._bm25.scores(own).astype(np.float64)
+            bm25 = np.maximum(self._words_score(own), self._words_score(plain))
             scored.append(_Scored(PART_WEIGHT * part, (1 - PART_WEIGHT) * whole, bm25, bonus, views))
         return scored
+
+    def _encode(self, texts: list[str]) -> Matrix:
+        """Encode each text as the mean of its words and their plain form; similarities are then means too."""
+        plain = [to_plain(text) for text in texts]
+        vectors = self._encoder.encode_queries([*texts, *plain])
+        return np.asarray((vectors[: len(texts)] + vectors[len(texts) :]) / 2, dtype=np.float32)
+
+    def _words_score(self, own: set[str]) -> Scores:
+        """BM25, less where the guide lacks some of the words: a word shared by chance says little."""
+        known = sum(term in self._bm25 for term in own) / len(own) if own else 0.0
+        return BM25_WEIGHT * known**2 * self._bm25.scores(own).astype(np.float64)
 
     def _segment_scores(self, row: int, views: Scores) -> tuple[float, ...]:
         scores = [0.0] * len(self.passages[row].segments)

