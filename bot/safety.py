@@ -89,9 +89,14 @@ class Gate:
         """
         held: Sign | None = None
         assessment = Assessment()
+        told: set[str] = set()
         for at, text in enumerate(messages):
             signs, is_checked, why = self._signs_of(text)
-            signs, why = self._with_earlier(messages[:at], text, signs, why)
+            if not is_checked:
+                added = [sign for sign in self._joined(messages[:at], text) if sign.id not in told]
+                why += [f"{sign.id} ({sign.tier}) together with the message before" for sign in added]
+                signs = _by_urgency([*signs, *added])
+            told.update(sign.id for sign in signs)
             is_cleared_now = False
             if signs and signs[0].tier == Urgency.EMERGENCY:
                 held = signs[0]
@@ -120,10 +125,8 @@ class Gate:
                 judge.why.append(f"{sign.id} ({sign.tier}) by its likeness to an example")
         return _by_urgency(signs), judge.is_checked(), judge.why
 
-    def _with_earlier(
-        self, earlier: Sequence[str], text: str, signs: list[Sign], why: list[str]
-    ) -> tuple[list[Sign], list[str]]:
-        """Add the signs that a short message makes together with the ones before it ("no feeling", "down there").
+    def _joined(self, earlier: Sequence[str], text: str) -> list[Sign]:
+        """Give the signs that a short message makes together with those before: "no feeling", "down there".
 
         A sign counts that has words of this message and of an earlier one, by its wordings only: what
         two messages are like together says little.
@@ -133,14 +136,11 @@ class Gate:
             if sum(not word.is_filler for word in parts[0]) > SHORT_MESSAGE:
                 break
             parts.insert(0, self._reader.read(before))
-        if len(parts) == 1 or (signs and signs[0].tier == Urgency.EMERGENCY):
-            return signs, why
+        if len(parts) == 1:
+            return []
         words = self._reader.join(parts)
-        judge = Judge(self._signs, words, self._phrases.find(words))
         border = len(words) - len(parts[-1])
-        added = [match.sign for match in judge.matches(border) if match.sign not in signs]
-        why += [f"{sign.id} ({sign.tier}) together with the message before" for sign in added]
-        return _by_urgency(signs + added), why
+        return [match.sign for match in Judge(self._signs, words, self._phrases.find(words)).matches(border)]
 
     def _warning(self, sign: Sign) -> Warning:
         message = self._signs.messages[sign.message]

@@ -30,10 +30,12 @@ class Match:
 
     @property
     def start(self) -> int:
+        """Place of the first word."""
         return min(part.start for part in self.parts)
 
     @property
     def end(self) -> int:
+        """Place after the last word."""
         return max(part.end for part in self.parts)
 
 

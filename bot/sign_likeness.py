@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from itertools import pairwise
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def _grams(text: str) -> set[str]:
     words = text.split()
     padded = f" {text} "
     letters = {f"#{padded[at : at + LETTERS]}" for at in range(len(padded) - LETTERS + 1)}
-    return {*words, *(f"{first} {second}" for first, second in zip(words, words[1:], strict=False)), *letters}
+    return {*words, *(f"{first} {second}" for first, second in pairwise(words)), *letters}
 
 
 class _Spelling:
