@@ -96,7 +96,8 @@ class Sign:
     :param concern: What a clinician would think of; never shown to the person.
     :param message: Id of the message that is shown.
     :param examples: Whole wordings, for comparison by meaning.
-    :param hints: Concepts of which one must stand in a sentence before it is compared by meaning.
+    :param hints: Concepts that lower the bar for likeness where they stand in the same words; those of the
+        rules if none are given.
     :param counts_when_past: True where something long ago still counts (a past cancer).
     :param counts_in_questions: True where even a general question counts (self-harm).
     """
@@ -184,6 +185,7 @@ class WarningSigns:
     """All that the gate knows: concepts, signs, messages, sources and everyday language.
 
     :param harmless: Whole wordings that resemble a sign and are none, for comparison by meaning.
+    :param examples: Wordings by sign that stand apart from the signs; ``parse_signs`` hands them out.
     """
 
     concepts: Mapping[str, Concept] = field(default_factory=dict)
@@ -192,6 +194,7 @@ class WarningSigns:
     sources: Mapping[str, str] = field(default_factory=dict)
     language: Language = field(default_factory=Language)
     harmless: tuple[str, ...] = ()
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def merge(self, other: "WarningSigns") -> "WarningSigns":
         """Return both as one; of two concepts with one name the wordings are put together.
@@ -212,6 +215,10 @@ class WarningSigns:
             sources={**self.sources, **other.sources},
             language=self.language.merge(other.language),
             harmless=tuple(dict.fromkeys(self.harmless + other.harmless)),
+            examples={
+                name: (*self.examples.get(name, ()), *other.examples.get(name, ()))
+                for name in (*self.examples, *other.examples)
+            },
         )
 
 
@@ -297,7 +304,11 @@ def parse_signs(files: Mapping[str, str]) -> WarningSigns:
             raise ConfigError(f"{name} is not valid TOML: {exc}.") from exc
         merged = merged.merge(_Table(name, "", table).signs())
     _check_references(merged)
-    return merged
+    signs = tuple(
+        replace(sign, examples=tuple(dict.fromkeys((*sign.examples, *merged.examples.get(sign.id, ())))))
+        for sign in merged.signs
+    )
+    return replace(merged, signs=signs, examples={})
 
 
 def _check_references(signs: WarningSigns) -> None:
@@ -305,6 +316,10 @@ def _check_references(signs: WarningSigns) -> None:
 
     :raises ConfigError: If it is not.
     """
+    known = {sign.id for sign in signs.signs}
+    for name in signs.examples:
+        if name not in known:
+            raise ConfigError(f"There are examples of the sign '{name}', which no file defines.")
     for sign in signs.signs:
         if sign.message not in signs.messages:
             raise ConfigError(f"Sign '{sign.id}' has the message '{sign.message}', which no file defines.")
@@ -381,8 +396,9 @@ class _Table:
         return [_Table(self.file, f"{key}[{number}]", item) for number, item in enumerate(value, 1)]
 
     def signs(self) -> WarningSigns:
-        self.only("concepts", "signs", "messages", "sources", "language", "harmless")
+        self.only("concepts", "signs", "messages", "sources", "language", "harmless", "examples")
         concepts, messages, sources = self.child("concepts"), self.child("messages"), self.child("sources")
+        examples = self.child("examples")
         return WarningSigns(
             concepts={name: concepts.child(name).concept(name) for name in concepts.table},
             signs=tuple(child.sign() for child in self.children("signs")),
@@ -390,6 +406,7 @@ class _Table:
             sources={name: sources.text(name) for name in sources.table},
             language=self.child("language").language(),
             harmless=self.texts("harmless"),
+            examples={name: examples.texts(name) for name in examples.table},
         )
 
     def concept(self, name: str) -> Concept:
@@ -414,15 +431,17 @@ class _Table:
             "id", "tier", "concern", "message", "sources", "when", "examples", "hints", "note",
             "counts_when_past", "counts_in_questions",
         )  # fmt: skip
+        rules = tuple(self.rule(text) for text in self.texts("when", is_needed=True))
+        named = dict.fromkeys(name for rule in rules for name in rule.concepts)
         return Sign(
             id=self.text("id"),
             tier=self.choice("tier", TIERS),
             concern=self.text("concern"),
             message=self.text("message"),
             sources=self.texts("sources", is_needed=True),
-            rules=tuple(self.rule(text) for text in self.texts("when", is_needed=True)),
+            rules=rules,
             examples=self.texts("examples"),
-            hints=self.texts("hints", is_needed=bool(self.texts("examples"))),
+            hints=self.texts("hints") or tuple(named),
             counts_when_past=self.flag("counts_when_past"),
             counts_in_questions=self.flag("counts_in_questions"),
         )

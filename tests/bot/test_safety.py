@@ -23,6 +23,11 @@ BELOW = (URGENT, SEE_SOMEONE)
 MOST_BLIND_EMERGENCIES_MISSED = 18
 MOST_BLIND_OTHERS_MISSED = 24
 MOST_BLIND_ALARMS = 24
+# The same of the second development set.
+MOST_BUILD_EMERGENCIES_MISSED = 3
+MOST_CHECK_EMERGENCIES_MISSED = 9
+MOST_CHECK_OTHERS_MISSED = 5
+MOST_CHECK_ALARMS = 21
 
 
 @cache
@@ -280,6 +285,40 @@ def test_conversations(turns: list[dict[str, object]]) -> None:
         assert (found.banner is not None) is found.is_held
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["no feeling at all", "between my legs"],
+        ["between my legs", "it is numb"],
+        ["it's numb", "since yesterday", "between my legs"],
+        ["my legs", "numb", "both"],
+    ],
+)
+def test_short_messages_are_read_together(said: list[str]) -> None:
+    """ensures that a sign is seen that a person spreads over two or three messages."""
+    assert urgency(said[-1]) is NONE or len(said) > 2
+    assert gate().assess(said).is_held
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["I can't pee", "thanks", "how long should I hold it?"],
+        ["which stretch is best for numbness?", "and for my bum?"],
+        ["no numbness", "between my legs the pillow, right?"],
+        ["how do I do the bridge?", "feet on both legs of the chair?"],
+    ],
+)
+def test_reading_together_adds_no_sign_that_is_none(said: list[str]) -> None:
+    """ensures that a sign is not raised twice, and that what is asked or denied stays so."""
+    assert gate().assess(said).urgency is NONE
+
+
+def test_tingling_in_one_leg_is_no_emergency() -> None:
+    """ensures that one leg is told from both."""
+    assert urgency("my leg tingles below the knee") is URGENT
+
+
 def test_clearing_is_said_once() -> None:
     """ensures that the turn that clears is told from the turns after it."""
     said = ["I can't pee", "A doctor has checked this.", "how do I do bridges?"]
@@ -409,6 +448,26 @@ def test_the_development_set_is_met_by_the_wordings_alone() -> None:
 def test_the_development_set_is_met_with_the_model() -> None:
     """ensures that comparison by meaning adds no false alarm on the development set."""
     check(measure(build_gate(is_model_used=True), read_judged(FOLDER / "dev.jsonl")), look_alikes=0.02)
+
+
+@pytest.mark.model
+def test_one_leg_is_no_emergency_with_the_model() -> None:
+    """ensures that likeness does not raise one leg to both."""
+    found = build_gate(is_model_used=True).assess(["my leg tingles below the knee"])
+    assert found.urgency is URGENT
+
+
+@pytest.mark.model
+def test_the_new_wordings_are_met_with_the_model() -> None:
+    """ensures that what was reached on the wordings built from, and on those kept apart, is kept."""
+    model = build_gate(is_model_used=True)
+    build = measure(model, read_judged(FOLDER / "dev2.jsonl", "build"))
+    check_half = measure(model, read_judged(FOLDER / "dev2.jsonl", "check"))
+    assert build.missed_in([EMERGENCY])[1] <= MOST_BUILD_EMERGENCIES_MISSED, str(build)
+    assert check_half.missed_in([EMERGENCY])[1] <= MOST_CHECK_EMERGENCIES_MISSED, str(check_half)
+    assert check_half.missed_in(BELOW)[1] <= MOST_CHECK_OTHERS_MISSED, str(check_half)
+    assert check_half.alarmed["lookalike"][1] <= MOST_CHECK_ALARMS, str(check_half)
+    assert check_half.alarmed["guide-question"][1] == 0, str(check_half)
 
 
 # ---- the blind set: only counts are shown, see tests/evaluation/safety/README.md -------------------------

@@ -47,6 +47,19 @@ def test_a_good_file_is_read_whole() -> None:
     assert not signs.concepts["saddle"].is_problem
 
 
+def test_examples_may_stand_in_a_file_of_their_own() -> None:
+    """ensures that examples reach their sign, whose concepts are then hints."""
+    (sign,) = parse_signs({"a.toml": GOOD, "b.toml": '[examples]\nsaddle = ["no feeling there"]'}).signs
+    assert sign.examples == ("no feeling there",)
+    assert sign.hints == ("numb", "saddle")
+
+
+def test_examples_of_no_sign_are_refused() -> None:
+    """ensures that a misspelled sign does not lose its examples silently."""
+    with pytest.raises(ConfigError, match="examples of the sign 'sadle'"):
+        parse_signs({"a.toml": GOOD, "b.toml": '[examples]\nsadle = ["no feeling there"]'})
+
+
 def test_files_may_share_what_they_define() -> None:
     """ensures that a sign may use a concept, message and source of another file."""
     head, tail = GOOD.split("[[signs]]")

@@ -1,7 +1,7 @@
-"""Prints how the warning-sign gate does on the development or the test half (counts only for test).
+"""Prints how the warning-sign gate does on a set of wordings (counts only for those kept from the builders).
 
-Prints rates by sign and group. Failing texts are printed for the development set only: whoever reads
-those of the blind set has made it a second development set.
+Prints rates by sign and group. Failing texts are printed for what was built from only: whoever reads
+those of the check half or the blind set has made it a second development set.
 """
 
 import argparse
@@ -18,6 +18,13 @@ from ingest.signs import EmergencyNumbers, read_signs
 __all__ = ["Judged", "Rates", "build_gate", "measure", "read_judged"]
 
 FOLDER = Path(__file__).parent
+# File and split of each set; of the last two only counts are shown.
+SETS = {
+    "dev": ("dev.jsonl", ""),
+    "build": ("dev2.jsonl", "build"),
+    "check": ("dev2.jsonl", "check"),
+    "test": ("test.jsonl", ""),
+}
 CORPUS_SIGNS = FOLDER.parents[2] / "corpus" / "warning-signs"
 
 
@@ -65,9 +72,13 @@ class Rates:
         return "\n".join(lines)
 
 
-def read_judged(path: Path) -> list[Judged]:
-    """Read judged wordings, one JSON object a line."""
+def read_judged(path: Path, split: str = "") -> list[Judged]:
+    """Read judged wordings, one JSON object a line.
+
+    :param split: "build" or "check" to read only that half.
+    """
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [row for row in rows if not split or row["split"] == split]
     return [
         Judged(row["text"], Urgency(row["expect"]), row["sign"], row.get("group", "lookalike"))
         for row in rows
@@ -103,12 +114,13 @@ def measure(gate: Gate, judged: Iterable[Judged]) -> Rates:
 def main() -> None:
     """Print the rates of one set."""
     parser = argparse.ArgumentParser(description="Hold the warning-sign gate against judged wordings.")
-    parser.add_argument("set", choices=("dev", "test"))
+    parser.add_argument("set", choices=tuple(SETS))
     parser.add_argument("--model", action="store_true", help="compare by meaning as well")
     options = parser.parse_args()
-    rates = measure(build_gate(is_model_used=options.model), read_judged(FOLDER / f"{options.set}.jsonl"))
+    name, split = SETS[options.set]
+    rates = measure(build_gate(is_model_used=options.model), read_judged(FOLDER / name, split))
     print(rates)  # noqa: T201
-    if options.set == "dev":
+    if options.set in ("dev", "build"):
         for item, given in rates.failures:
             print(f"expected {item.expect}, got {given}: {item.text}")  # noqa: T201
 

@@ -1,0 +1,222 @@
+"""Stretches of a message -> the warning signs that they are like, by the example wordings.
+
+Takes texts in one spelling, compares them with the examples of all signs and with harmless wordings, and
+says which sign each is like, if any. It only adds signs; what a "no" or a question makes of them is left to
+``bot.sign_judge``.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from itertools import pairwise
+
+import numpy as np
+
+from bot.datatypes import Urgency
+from bot.sign_judge import Stretch
+from bot.sign_words import Reader, trained_reader
+from ingest.datatypes import Encoder, Matrix
+from ingest.signs import TIERS, Sign, WarningSigns
+
+__all__ = ["Likeness", "encode_examples"]
+
+# Set by holding the check wordings against examples that they were not among; docs/safety.md has the table.
+SHARPNESS = 3.0
+SPELLING = 0.6  # how much shared words and letters count beside meaning
+SMOOTHNESS = 0.2
+LETTERS = 4  # a gram: words, pairs of words, and runs of so many letters
+FREQUENT = 150  # examples that share a gram; more are multiplied at once instead of one by one
+# Least score with a hint of the sign in the same words, and without one.
+BARS = {"emergency": (-0.2, 0.0), "urgent": (0.0, 0.2), "see-someone": (0.1, 0.25)}
+MAX_STRETCHES = 16  # encoded of one message, so that its cost is bounded
+MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """An example wording in one spelling; ``sign`` is its place among the signs, -1 for a harmless one."""
+
+    text: str
+    sign: int
+    rank: int
+
+
+def _examples_of(signs: WarningSigns, reader: Reader) -> list[_Example]:
+    examples = [
+        _Example(reader.spelled(text), place, Urgency(sign.tier).rank)
+        for place, sign in enumerate(signs.signs)
+        for text in sign.examples
+    ]
+    return examples + [_Example(reader.spelled(text), -1, 0) for text in signs.harmless]
+
+
+def _grams(text: str) -> set[str]:
+    """Give the words of a text, its pairs of words ("a b") and its runs of letters ("#abcd")."""
+    words = text.split()
+    padded = f" {text} "
+    letters = {f"#{padded[at : at + LETTERS]}" for at in range(len(padded) - LETTERS + 1)}
+    return {*words, *(f"{first} {second}" for first, second in pairwise(words)), *letters}
+
+
+class _Spelling:
+    """Grams that two examples or more share, each weighed by how rare it is (tf-idf without counts)."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        grams = [_grams(text) for text in texts]
+        counts = Counter(gram for found in grams for gram in found)
+        self._rarity = {gram: float(np.log(len(texts) / n)) for gram, n in counts.items() if n > 1}
+        self._rows: dict[str, list[int]] = {gram: [] for gram in self._rarity}
+        self._values: dict[str, list[float]] = {gram: [] for gram in self._rarity}
+        for row, found in enumerate(grams):
+            for gram, value in self._values_of(found).items():
+                self._rows[gram].append(row)
+                self._values[gram].append(value)
+        self._count = len(texts)
+
+    def _values_of(self, grams: Iterable[str]) -> dict[str, float]:
+        known = {gram: self._rarity[gram] for gram in grams if gram in self._rarity}
+        length = float(np.sqrt(sum(value * value for value in known.values()))) or 1.0
+        return {gram: value / length for gram, value in known.items()}
+
+    def alike(self) -> Matrix:
+        """Give the cosine of every two texts; shape (texts, texts)."""
+        alike = np.zeros((self._count, self._count), dtype=np.float32)
+        frequent = [gram for gram, rows in self._rows.items() if len(rows) > FREQUENT]
+        dense = np.zeros((self._count, len(frequent)), dtype=np.float32)
+        for column, gram in enumerate(frequent):
+            dense[self._rows[gram], column] = self._values[gram]
+        alike += dense @ dense.T
+        for gram, rows in self._rows.items():
+            if len(rows) <= FREQUENT:
+                values = np.asarray(self._values[gram], dtype=np.float32)
+                alike[np.ix_(rows, rows)] += np.outer(values, values)
+        return alike
+
+    def weigh(self, weights: Matrix) -> dict[str, Matrix]:
+        """Sum the weights of the examples over each gram, so that a text is compared by its grams alone."""
+        return {
+            gram: np.asarray(self._values[gram], dtype=np.float32) @ weights[rows]
+            for gram, rows in self._rows.items()
+        }
+
+    def compare(self, text: str, weighed: Mapping[str, Matrix], width: int) -> Matrix:
+        """Give the score of a text by its grams; shape (width,)."""
+        score = np.zeros(width, dtype=np.float32)
+        for gram, value in self._values_of(_grams(text)).items():
+            score += value * weighed[gram]
+        return score
+
+
+def _fit(examples: Sequence[_Example], vectors: Matrix, spelling: _Spelling, sign_count: int) -> Matrix:
+    """Fit one regression for each tier ("at least so urgent") and one for each sign.
+
+    Kernel ridge regression (Saunders et al. 1998) with K[i, j] = exp(SHARPNESS * (cos of meaning - 1)) +
+    SPELLING * (cos of grams); the weights solve (K + SMOOTHNESS * I) a = y, with y = +1 for an example that
+    is so urgent or of that sign, and -1 for any other.
+
+    :return: Shape (examples, tiers and signs).
+    """
+    kernel = np.exp(SHARPNESS * (vectors @ vectors.T - 1.0)) + SPELLING * spelling.alike()
+    kernel[np.diag_indices_from(kernel)] += SMOOTHNESS
+    ranks = np.array([example.rank for example in examples])
+    owners = np.array([example.sign for example in examples])
+    least = np.array([Urgency(tier).rank for tier in TIERS])
+    sides = np.concatenate([ranks[:, None] >= least, owners[:, None] == np.arange(sign_count)], axis=1)
+    targets = np.where(sides, 1.0, -1.0).astype(np.float32)
+    return np.asarray(np.linalg.solve(kernel.astype(np.float32), targets), dtype=np.float32)
+
+
+def encode_examples(signs: WarningSigns, encoder: Encoder) -> Matrix:
+    """Encode and weigh the example wordings beforehand, for ``Gate(..., examples=...)``.
+
+    :return: A row for each example and harmless wording: its vector, then its weights.
+    """
+    examples = _examples_of(signs, trained_reader(signs)[0])
+    texts = [example.text for example in examples]
+    vectors = encoder.encode_queries(texts)
+    return np.concatenate([vectors, _fit(examples, vectors, _Spelling(texts), len(signs.signs))], axis=1)
+
+
+class Likeness:
+    """Compares stretches with the example wordings.
+
+    :param examples: From ``encode_examples`` with the same signs and encoder; else made at first use.
+    """
+
+    def __init__(
+        self, signs: WarningSigns, reader: Reader, encoder: Encoder, examples: Matrix | None
+    ) -> None:
+        self._signs = signs
+        self._reader = reader
+        self._encoder = encoder
+        self._given = examples
+        self._seen: dict[bytes, Sign | None] = {}  # by checksum: no text is kept
+
+    @cached_property
+    def _width(self) -> int:
+        return len(TIERS) + len(self._signs.signs)
+
+    @cached_property
+    def _examples(self) -> Matrix:
+        return encode_examples(self._signs, self._encoder) if self._given is None else self._given
+
+    @cached_property
+    def _vectors(self) -> Matrix:
+        return np.ascontiguousarray(self._examples[:, : -self._width])
+
+    @cached_property
+    def _weights(self) -> Matrix:
+        return np.ascontiguousarray(self._examples[:, -self._width :])
+
+    @cached_property
+    def _spelling(self) -> _Spelling:
+        return _Spelling([example.text for example in _examples_of(self._signs, self._reader)])
+
+    @cached_property
+    def _weighed(self) -> dict[str, Matrix]:
+        return self._spelling.weigh(self._weights)
+
+    def signs_like(self, stretches: Sequence[Stretch]) -> list[Sign]:
+        """Give the signs that the stretches are like; a hint of a sign in the words lowers its bar.
+
+        Of many stretches those are compared by meaning that are most like a sign in their spelling.
+        """
+        keys = [sha256(repr((item.text, sorted(item.concepts))).encode()).digest() for item in stretches]
+        new = {key: item for key, item in zip(keys, stretches, strict=True) if key not in self._seen}
+        if new:
+            if len(self._seen) + len(new) > MAX_REMEMBERED:
+                self._seen.clear()
+                new = dict(zip(keys, stretches, strict=True))
+            self._compare(new)
+        found = [(self._seen[key], item) for key, item in zip(keys, stretches, strict=True)]
+        return [sign for sign, item in found if sign and (item.is_plain or sign.counts_in_questions)]
+
+    def _compare(self, stretches: Mapping[bytes, Stretch]) -> None:
+        if not len(self._examples):
+            self._seen.update(dict.fromkeys(stretches))
+            return
+        spelled = {
+            key: SPELLING * self._spelling.compare(item.text, self._weighed, self._width)
+            for key, item in stretches.items()
+        }
+        chosen = sorted(stretches, key=lambda key: -float(spelled[key][: len(TIERS)].max()))[:MAX_STRETCHES]
+        self._seen.update(dict.fromkeys(stretches))
+        vectors = self._encoder.encode_queries([stretches[key].text for key in chosen])
+        meant = np.exp(SHARPNESS * (vectors @ self._vectors.T - 1.0)) @ self._weights
+        for key, score in zip(chosen, meant, strict=True):
+            self._seen[key] = self._decide(score + spelled[key], stretches[key].concepts)
+
+    def _decide(self, score: Matrix, concepts: frozenset[str]) -> Sign | None:
+        """Give the sign that a score stands for: the highest tier first, in it the likeliest sign."""
+        by_sign = score[len(TIERS) :]
+        likeliest = [self._signs.signs[int(place)] for place in np.argsort(-by_sign, kind="stable")]
+        for column in reversed(range(len(TIERS))):
+            hinted, clear = BARS[TIERS[column]]
+            for sign in likeliest:
+                if not sign.examples or Urgency(sign.tier).rank < Urgency(TIERS[column]).rank:
+                    continue
+                if score[column] >= clear or (score[column] >= hinted and concepts.intersection(sign.hints)):
+                    return sign
+        return None
