@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bot import safety
+from bot import safety, sign_judge, sign_likeness, sign_words
 from bot.answer import MIN_DENSE, Draft, Reason, cite, compose, has_steps, verified
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
@@ -110,7 +110,8 @@ def _sign_examples(signs: WarningSigns, encoder: Encoder, cache: Path) -> Matrix
     Thousands of wordings take half a minute, which no first visitor should wait for; the file is only a
     saving, and an index folder that cannot be written works without it.
     """
-    code = Path(safety.__file__).read_bytes()  # it decides in which spelling they are encoded
+    modules = (safety, sign_words, sign_judge, sign_likeness)  # they decide in which spelling it is done
+    code = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
     state = hashlib.sha256(repr((signs, encoder.name, encoder.revision)).encode() + code).hexdigest()
     path = cache / f"sign-examples-{state[:16]}.npy"
     try:

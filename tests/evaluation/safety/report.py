@@ -12,18 +12,19 @@ from pathlib import Path
 
 from bot.datatypes import Urgency
 from bot.safety import Gate, universal_signs
-from ingest.encode import load_encoder
+from ingest.encode import load_query_encoder
 from ingest.signs import EmergencyNumbers, read_signs
 
 __all__ = ["Judged", "Rates", "build_gate", "measure", "read_judged"]
 
 FOLDER = Path(__file__).parent
-# File and split of each set; of the last two only counts are shown.
+# File and split of each set; of the last three only counts are shown.
 SETS = {
     "dev": ("dev.jsonl", ""),
     "build": ("dev2.jsonl", "build"),
     "check": ("dev2.jsonl", "check"),
     "test": ("test.jsonl", ""),
+    "blind": ("blind.jsonl", ""),
 }
 CORPUS_SIGNS = FOLDER.parents[2] / "corpus" / "warning-signs"
 
@@ -88,7 +89,7 @@ def read_judged(path: Path, split: str = "") -> list[Judged]:
 def build_gate(*, is_model_used: bool) -> Gate:
     """Build the gate of this repository's guide, with or without comparison by meaning."""
     signs = universal_signs().merge(read_signs(CORPUS_SIGNS))
-    return Gate(signs, EmergencyNumbers(), load_encoder("") if is_model_used else None)
+    return Gate(signs, EmergencyNumbers(), load_query_encoder() if is_model_used else None)
 
 
 def measure(gate: Gate, judged: Iterable[Judged]) -> Rates:
