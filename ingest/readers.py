@@ -38,6 +38,7 @@ FORCE_BOLD_FLAG = 1 << 18  # PDF 32000-1, table 123
 
 _RUBBISH = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ufffd]")
 _BLANK_RUN = re.compile(rf"\n(?:[^\S\n]*\n){{{PAGE_BREAK_BLANKS},}}")
+_INK = re.compile(r"\S")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _BOLD_NAME = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 _FILE_TITLE = re.compile(
@@ -129,9 +130,17 @@ def _read_markdown(text: str, source: str, checksum: str) -> Document:
 
 def _markdown_title(text: str) -> str:
     """Take the first heading of the first level, if no other of that level stands in the text."""
-    unfenced = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
-    heads = re.findall(r"^#[ \t]+(.+?)[ \t#]*$|^([^\n]*\w[^\n]*)\n=+[ \t]*$", unfenced, re.MULTILINE)
-    return (heads[0][0] or heads[0][1]).strip() if len(heads) == 1 else ""
+    lines = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL).split("\n")
+    heads: list[str] = []
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith(("# ", "#\t")):
+            stated = line[1:].strip(" \t")
+            heads += [stated.rstrip(" \t#") or "#"] if stated else []
+        elif below.startswith("=") and not below.strip(" \t").strip("=") and re.search(r"\w", line):
+            heads.append(line)
+        if len(heads) > 1:
+            return ""
+    return heads[0].strip() if heads else ""
 
 
 def _read_text(text: str, source: str, checksum: str) -> Document:
@@ -146,7 +155,8 @@ def _read_text(text: str, source: str, checksum: str) -> Document:
 
 def _split_at_blank_runs(text: str) -> list[str]:
     """Split at runs of blank lines if at least one of them cuts a sentence: that a writer never does."""
-    breaks = [match for match in _BLANK_RUN.finditer(text) if text[: match.start()].strip()]
+    start = len(text) - len(text.lstrip())
+    breaks = [match for match in _BLANK_RUN.finditer(text) if match.start() > start]
     if not any(_cuts_sentence(text, match) for match in breaks):
         return [text]
     starts = [0, *(match.end() for match in breaks)]
@@ -155,16 +165,16 @@ def _split_at_blank_runs(text: str) -> list[str]:
 
 
 def _cuts_sentence(text: str, blanks: re.Match[str]) -> bool:
-    before = text[: blanks.start()].rstrip()[-1:]
-    after = text[blanks.end() :].lstrip()[:1]
-    return before not in ".!?:;\"'\u201d\u2019)" and after.islower()
+    end = blanks.start()
+    while text[end - 1].isspace():
+        end -= 1
+    after = _INK.search(text, blanks.end())
+    return text[end - 1] not in ".!?:;\"'\u201d\u2019)" and after is not None and after.group().islower()
 
 
 def _find_lines(page: Page) -> Iterator[Line]:
-    for match in re.finditer(r"[^\n]*\S", page.text):
-        text = match.group()
-        start = match.start() + len(text) - len(text.lstrip())
-        yield Line(text.strip(), Span(page.index, start, match.end()))
+    for match in re.finditer(r"\S(?:[^\n]*\S)?", page.text):
+        yield Line(match.group(), Span(page.index, match.start(), match.end()))
 
 
 def _text_title(lines: tuple[Line, ...]) -> str:
@@ -176,7 +186,8 @@ def _text_title(lines: tuple[Line, ...]) -> str:
     stands_apart = len(lines) == 1 or lines[1].span.start - lines[0].span.end > 1
     if not stands_apart and len(lines[1].text) < len(first):
         return ""
-    same = [line.text for line in lines if line.text.casefold() == first.casefold()]
+    key = first.casefold()
+    same = [line.text for line in lines if line.text.casefold() == key]
     return max(same, key=lambda text: sum(word[0].isupper() for word in text.split()))
 
 
@@ -269,13 +280,11 @@ def _read_pdf_page(pdf_page: PageObject, index: int, label: str) -> tuple[Page, 
 
     pdf_page.extract_text(visitor_text=visit)
     rows = [row for row in _split_rows(pieces) if any(piece.text.strip() for piece in row)]
-    text = ""
     lines: list[Line] = []
     for row in rows:
-        line = _build_line(row, index, len(text) + bool(text))
-        text = f"{text}\n{line.text}" if text else line.text
-        lines.append(line)
-    return Page(index, label, text), lines
+        start = lines[-1].span.end + 1 if lines else 0
+        lines.append(_build_line(row, index, start))
+    return Page(index, label, "\n".join(line.text for line in lines)), lines
 
 
 def _multiply(m: list[float], n: list[float]) -> tuple[float, ...]:

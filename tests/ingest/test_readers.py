@@ -124,6 +124,8 @@ def test_markdown_title_comes_from_front_matter_or_the_only_first_level_heading(
     assert read_document(_write(tmp_path, "a.md", front), "a.md").title == "Front"
     assert read_document(_write(tmp_path, "b.md", b"# Head\n\n## Part\n"), "b.md").title == "Head"
     assert read_document(_write(tmp_path, "c.md", b"# One\n\n# Two\n"), "c.md").title == ""
+    assert read_document(_write(tmp_path, "d.md", b"Head\n====\n\nText.\n"), "d.md").title == "Head"
+    assert read_document(_write(tmp_path, "e.md", b"# Head ##\n\n```\n# no\n```\n"), "e.md").title == "Head"
 
 
 # PDF
