@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.chat import load_bot
-from ingest.build import fingerprint, ingest
+from ingest.build import ingest
 from ingest.errors import GuideError, UsageError, explain_os_error, run_command
+from ingest.sources import fingerprint
 
 DEFAULT_PORT = 7860
 MAX_PORT = 65535

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ingest.build import DocumentReport, DocumentState, Progress, Report, fingerprint, ingest
+from ingest.build import Progress, ingest
 from ingest.datatypes import Page, Passage, Segment, SegmentRole
 from ingest.encode import load_encoder
 from ingest.errors import GuideError, IndexDamagedError, UsageError, explain_os_error, run_command
 from ingest.index import Generation, check_encoder, is_quote_found, live_name, load_live, read_manifest
+from ingest.report import DocumentReport, DocumentState, Report
+from ingest.sources import fingerprint
 
 WATCH_INTERVAL_S = 1.0
 VERIFY_SAMPLE = 50  # vectors encoded afresh by verify; the whole index would take as long as an ingest
@@ -64,14 +66,28 @@ class _Bars:
             self._bar, self._what = None, ""
 
 
+def _counts(document: DocumentReport) -> str:
+    numbers = {
+        "added": document.added,
+        "changed": document.changed,
+        "kept": document.kept,
+        "removed": document.removed,
+    }
+    return ", ".join(f"{number} {what}" for what, number in numbers.items())
+
+
 def _document_lines(document: DocumentReport) -> list[str]:
     if document.state is DocumentState.REMOVED:
         return [f"{document.source}: removed, {document.removed} passages gone"]
+    if document.state is DocumentState.DUPLICATE:
+        return [f"{document.source}: left out, for it is the same as {document.other}"]
     if document.state is DocumentState.FAILED:
         kept = f"; its {document.kept} earlier passages are kept" if document.kept else ""
         return [f"{document.source}: FAILED{kept}", f"    {document.problem}"]
-    counts = f"{document.added} added, {document.kept} kept, {document.removed} removed"
-    lines = [f"{document.source}: {document.pages} pages, {document.passages} passages ({counts})"]
+    was = f", was {document.other}" if document.state is DocumentState.RENAMED else ""
+    lines = [
+        f"{document.source}{was}: {document.pages} pages, {document.passages} passages ({_counts(document)})"
+    ]
     lines += [f"    note: {notice}" for notice in document.notices]
     for reason in dict.fromkeys(omission.reason for omission in document.omissions):
         left = [omission for omission in document.omissions if omission.reason == reason]
@@ -90,7 +106,7 @@ def _print_report(report: Report, is_json: bool) -> None:
     what = "live" if report.is_changed else "was up to date"
     print(
         f"Index {report.generation} {what}: {report.passages} passages, {report.views} vectors "
-        f"({report.encoded} encoded), {report.seconds:.1f} s"
+        f"({report.read} documents read, {report.encoded} texts encoded), {report.seconds:.1f} s"
     )
 
 

@@ -26,7 +26,7 @@ from ingest.datatypes import (
 from ingest.layout import title_key
 from ingest.sentences import split_sentences
 
-__all__ = ["split_passages"]
+__all__ = ["move_passages", "split_passages"]
 
 MAX_JOINED_WORDS = 120  # short paragraphs of a section may be joined up to this
 SHORT_PARAGRAPH_WORDS = 40  # and only if one of two is no longer than this
@@ -105,14 +105,39 @@ def _relink(part: _Draft, first_part: Sequence[int], entry_part: dict[tuple[int,
     return replace(part, list_index=entry_part.get((part.list_index, title_key(part.title)), fallback))
 
 
-def _finish(document: Document, drafts: Sequence[_Draft]) -> tuple[Passage, ...]:
+def _make_ids(source: str, parts: Sequence[tuple[str, Sequence[str], str, Sequence[str]]]) -> list[str]:
+    """Make ids from kind, section, title and texts of the passages of a document, in order."""
     seen: Counter[str] = Counter()
     ids: list[str] = []
-    for draft in drafts:
-        text = "\n".join(piece.text for piece in draft.pieces)
-        content = "\x00".join([document.source, draft.kind, *draft.section, "\x01", draft.title, text])
+    for kind, section, title, texts in parts:
+        content = "\x00".join([source, kind, *section, "\x01", title, "\n".join(texts)])
         ids.append(hashlib.sha256(f"{content}\x00{seen[content]}".encode()).hexdigest()[:ID_LENGTH])
         seen[content] += 1
+    return ids
+
+
+def move_passages(passages: Sequence[Passage], source: str) -> tuple[Passage, ...]:
+    """Give the passages of a document as they are when the document has another name.
+
+    :param passages: All passages of one document, in order.
+    """
+    parts = [(p.kind, p.section, p.title, [segment.text for segment in p.segments]) for p in passages]
+    new = dict(zip((p.id for p in passages), _make_ids(source, parts), strict=True))
+    return tuple(
+        replace(
+            p,
+            id=new[p.id],
+            source=source,
+            item_ids=tuple(new[id_] for id_ in p.item_ids),
+            list_id=new[p.list_id] if p.list_id else "",
+        )
+        for p in passages
+    )
+
+
+def _finish(document: Document, drafts: Sequence[_Draft]) -> tuple[Passage, ...]:
+    parts = [(d.kind, d.section, d.title, [piece.text for piece in d.pieces]) for d in drafts]
+    ids = _make_ids(document.source, parts)
     items: dict[int, list[str]] = {}
     for index, draft in enumerate(drafts):
         if draft.list_index >= 0:

@@ -9,8 +9,9 @@ import pytest
 
 import app
 from bot.chat import Bot, load_bot
-from ingest.build import fingerprint, ingest
+from ingest.build import ingest
 from ingest.index import live_name, load_live
+from ingest.sources import fingerprint
 from tests.conftest import GUIDE, FakeEncoder
 
 
@@ -146,7 +147,9 @@ def test_a_missing_corpus_is_wrong_usage(run: Shell, tmp_path: Path) -> None:
 
 def test_without_an_index_no_ingest_names_the_command(run: Shell) -> None:
     assert run("--no-ingest") == 1
-    assert run.err == f"There is no index in {run.folder}; run: python -m ingest --index {run.folder}\n"
+    assert run.err.startswith(
+        f"There is no index in {run.folder}; run: python -m ingest PATH --index {run.folder} (PATH: "
+    )
 
 
 def test_no_ingest_answers_from_the_index_as_it_is(run: Shell, launches: Launches) -> None:
