@@ -41,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="FILE", help="a guide.toml that wins over the folder's own"
     )
     parser.add_argument("--rebuild", action="store_true", help="make everything anew")
+    parser.add_argument(
+        "--force", action="store_true", help="put the new index live though it loses answers (see evaluation)"
+    )
     parser.add_argument("--watch", action="store_true", help="stay and ingest again when a file changes")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
@@ -103,6 +106,14 @@ def _print_report(report: Report, is_json: bool) -> None:
         return
     for document in report.documents:
         print("\n".join(_document_lines(document)))
+    for loss in report.losses:
+        print(f"lost: {loss}")
+    if report.is_held_back:
+        print(
+            f"The new index is NOT live, for it answers worse; {report.generation} stays. "
+            "Mend the documents, or run this again with --force."
+        )
+        return
     what = "live" if report.is_changed else "was up to date"
     print(
         f"Index {report.generation} {what}: {report.passages} passages, {report.views} vectors "
@@ -116,6 +127,7 @@ def _run(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) ->
         args.index,
         config=args.config,
         is_rebuild=args.rebuild,
+        is_forced=args.force,
         make_encoder=load_encoder,
         progress=progress,
     )

@@ -5,6 +5,7 @@ changed is not encoded: both are taken over from the live generation. A document
 passages it had and is reported; the others go on. docs/decisions/0010-reingest.md has the reasons.
 """
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ import numpy as np
 from ingest.datatypes import Document, Encoder, Matrix, Omission, Page, Passage
 from ingest.encode import load_encoder
 from ingest.errors import DocumentError, GuideError, IndexMismatchError, IndexMissingError
+from ingest.gate import Candidate, FindLosses, Judged, find_losses, read_judged
 from ingest.index import (
     FORMAT_VERSION,
     Generation,
@@ -26,6 +28,7 @@ from ingest.index import (
     SourceEntry,
     check_encoder,
     check_files,
+    discard_staged,
     live_name,
     load_live,
     load_staged,
@@ -444,7 +447,9 @@ def ingest(
     config: Path | None = None,
     fallback_config: Path = FALLBACK_CONFIG,
     is_rebuild: bool = False,
+    is_forced: bool = False,
     make_encoder: Callable[[str], Encoder] = load_encoder,
+    find_losses: FindLosses = find_losses,
     progress: Progress = _silent,
 ) -> Report:
     """Bring the index folder up to date with the documents.
@@ -452,8 +457,10 @@ def ingest(
     :param paths: Files and folders to ingest; what is not among them is removed from the index.
     :param config: A guide.toml that wins over the folder's own.
     :param is_rebuild: Make everything anew; a document that fails still keeps the passages it had.
+    :param is_forced: Put the new index live whatever it loses.
+    :param find_losses: The quality gate, asked where guide.toml names judged questions.
     :raises UsageError: If a path is not there.
-    :raises ConfigError: If guide.toml or a warning-sign file is wrong.
+    :raises ConfigError: If guide.toml, a warning-sign file or the evaluation file is wrong.
     :raises DocumentError: If there is no document, or none that could be read; an index of documents
         that were all taken away is then out of service.
     :raises EncoderError: If the encoder is not on this machine.
@@ -473,7 +480,8 @@ def ingest(
         if found is not None and _is_settled(found[1], plan, setup, maker):
             report = _report_unchanged(*found, plan)
         else:
-            report = _update(index_dir, plan, setup, maker, is_rebuild, progress)
+            gate = _Gate(_read_judged(setup), make_encoder, find_losses, is_forced)
+            report = _update(index_dir, plan, setup, maker, gate, is_rebuild, progress)
     documents = sorted(report.documents, key=lambda document: document.source)
     return replace(report, documents=tuple(documents), seconds=time.perf_counter() - started)
 
@@ -487,8 +495,50 @@ def _is_settled(manifest: Manifest, plan: _Plan, setup: Setup, maker: _Maker) ->
     )
 
 
+def _read_judged(setup: Setup) -> tuple[Judged, ...] | None:
+    if not setup.guide.evaluation:
+        return None
+    return read_judged(setup.folder / setup.guide.evaluation, str(setup.folder / "guide.toml"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """Decides whether a staged generation goes live.
+
+    :param judged: None where the guide names no judged questions: then nothing is held back.
+    """
+
+    judged: tuple[Judged, ...] | None
+    make_encoder: Callable[[str], Encoder]
+    find_losses: FindLosses
+    is_forced: bool
+
+    def losses(self, staged: Generation, live: Generation | None, encoder: Encoder) -> tuple[str, ...]:
+        if live is None or self.judged is None:
+            return ()
+        before = Candidate(live, self._encoder_of(live, encoder))
+        return self.find_losses(Candidate(staged, encoder), before, self.judged)
+
+    def _encoder_of(self, live: Generation, encoder: Encoder) -> Encoder | None:
+        """Give the encoder of the live vectors, which a new guide.toml may have changed."""
+        with contextlib.suppress(IndexMismatchError):
+            check_encoder(live.manifest, encoder)
+            return encoder
+        with contextlib.suppress(GuideError):
+            earlier = self.make_encoder(live.guide.encoder)
+            check_encoder(live.manifest, earlier)
+            return earlier
+        return None
+
+
 def _update(
-    index_dir: Path, plan: _Plan, setup: Setup, maker: _Maker, is_rebuild: bool, progress: Progress
+    index_dir: Path,
+    plan: _Plan,
+    setup: Setup,
+    maker: _Maker,
+    gate: _Gate,
+    is_rebuild: bool,
+    progress: Progress,
 ) -> Report:
     previous = _load_previous(index_dir)
     can_build_upon = previous is not None and not is_rebuild and maker.has_made_vectors_of(previous.manifest)
@@ -499,12 +549,19 @@ def _update(
         raise _end_without_documents(index_dir, problems)
     views = make_views(gathered.passages)
     name, encoded, is_changed = live.name if live else "", 0, False
+    losses: tuple[str, ...] = ()
     if not _is_current(live, gathered, views, setup, maker):
         vectors, encoded = _encode(views, maker.encoder, live, progress)
-        name = _stage(index_dir, setup, gathered, views=views, vectors=vectors, maker=maker)
-        load_staged(index_dir, name)  # whole, as it was written, or an error before anything is live
-        publish(index_dir, name)
-        is_changed = True
+        staged_name = _stage(index_dir, setup, gathered, views=views, vectors=vectors, maker=maker)
+        staged = load_staged(index_dir, staged_name)  # whole, as it was written, or an error
+        losses = gate.losses(staged, previous, maker.encoder)
+        is_changed = not losses or gate.is_forced
+        if is_changed:
+            publish(index_dir, staged_name)
+            name = staged_name
+        else:
+            discard_staged(index_dir)
+            name = previous.name if previous is not None else ""
     return Report(
         generation=name,
         is_changed=is_changed,
@@ -514,6 +571,8 @@ def _update(
         read=gathered.read,
         encoded=encoded,
         seconds=0.0,
+        losses=losses,
+        is_held_back=bool(losses) and not is_changed,
     )
 
 

@@ -37,6 +37,7 @@ class GuideConfig:
 
     :param sources: Glob patterns of the documents in the folder; empty means every supported file.
     :param encoder: Name or path of a sentence-transformers model, "" for the bundled one.
+    :param evaluation: File of judged questions for the quality gate, relative to guide.toml; "" for none.
     :param warning_signs: Folder of the warning-sign files, relative to guide.toml; "" for none.
     :param numbers: Whom to call, in the wording of the region.
     :param decline_threshold: Least similarity of an answer, None to use the calibrated one.
@@ -47,6 +48,7 @@ class GuideConfig:
     disclaimer: str = DEFAULT_DISCLAIMER
     sources: tuple[str, ...] = ()
     encoder: str = ""
+    evaluation: str = ""
     warning_signs: str = ""
     region: str = "default"
     numbers: EmergencyNumbers = field(default=DEFAULT_NUMBERS)
@@ -62,6 +64,7 @@ _SCHEMA: dict[str, Any] = {
     "disclaimer": str,
     "sources": list,
     "encoder": str,
+    "evaluation": str,
     "warning_signs": str,
     "region": str,
     "emergency": dict,
@@ -147,6 +150,7 @@ def parse_config(text: str, name: str = "guide.toml") -> GuideConfig:
         disclaimer=data.get("disclaimer", DEFAULT_DISCLAIMER).strip(),
         sources=tuple(sources),
         encoder=data.get("encoder", ""),
+        evaluation=data.get("evaluation", ""),
         warning_signs=data.get("warning_signs", ""),
         region=region,
         numbers=_numbers(data.get("emergency", {}), region, name),

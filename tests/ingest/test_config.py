@@ -16,6 +16,7 @@ description = "How to keep bees."
 disclaimer = "Ask a beekeeper."
 sources = ["bees.pdf", "more/*.md"]
 encoder = "models/bees"
+evaluation = "questions.jsonl"
 warning_signs = "signs"
 region = "GB"
 
@@ -84,6 +85,7 @@ def test_every_setting_is_read() -> None:
             crisis="a helpline",
         ),
         accent="#AbC123",
+        evaluation="questions.jsonl",
         max_message_chars=100,
         decline_threshold=0.25,
     )
