@@ -44,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--force", action="store_true", help="put the new index live though it loses answers (see evaluation)"
     )
+    parser.add_argument(
+        "--password", default="", metavar="WORD", help="opens locked PDFs (or password in guide.toml)"
+    )
     parser.add_argument("--watch", action="store_true", help="stay and ingest again when a file changes")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
@@ -128,6 +131,7 @@ def _run(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) ->
         config=args.config,
         is_rebuild=args.rebuild,
         is_forced=args.force,
+        password=args.password,
         make_encoder=load_encoder,
         progress=progress,
     )

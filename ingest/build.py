@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.datatypes import Document, Encoder, Matrix, Omission, Page, Passage
+from ingest.datatypes import Document, Encoder, Matrix, Omission, Page, Passage, ReadingLimits
 from ingest.encode import load_encoder
 from ingest.errors import DocumentError, GuideError, IndexMismatchError, IndexMissingError
 from ingest.gate import Candidate, FindLosses, Judged, find_losses, read_judged
@@ -40,12 +40,12 @@ from ingest.index import (
 )
 from ingest.lock import hold_lock
 from ingest.passages import move_passages, split_passages
-from ingest.readers import SUPPORTED_SUFFIXES, read_document
+from ingest.readers import SUPPORTED_SUFFIXES
 from ingest.report import DocumentReport, DocumentState, Report, compare_passages
 from ingest.signs import parse_signs
 from ingest.sources import FALLBACK_CONFIG, Setup, check_paths, find_sources, read_setup
-from ingest.structure import find_blocks
 from ingest.views import VIEWS_VERSION, View, make_views
+from ingest.worker import DocumentReader
 
 __all__ = ["Progress", "ingest", "reading_revision"]
 
@@ -58,8 +58,9 @@ Progress = Callable[[str, int, int], None]  # (what, done, total)
 # What decides how a document becomes passages: our modules and the libraries under them.
 _READING_MODULES = (
     "clean", "furniture", "layout", "markdown", "passages", "readers", "sentences", "shapes", "structure",
+    "webpage",
 )  # fmt: skip
-_READING_PACKAGES = ("pypdf", "markdown-it-py")
+_READING_PACKAGES = ("pypdf", "markdown-it-py", "beautifulsoup4", "mammoth")
 
 
 @cache
@@ -233,17 +234,17 @@ def _notices(document: Document) -> tuple[str, ...]:
     return tuple(warning.removeprefix(f"{document.source}: ") for warning in document.warnings)
 
 
-def _read_part(path: Path, source: str, maker: _Maker) -> _Part:
-    document = read_document(path, source)
-    blocks, omissions = find_blocks(document)
-    passages = split_passages(document, blocks, maker.encoder.count_tokens, maker.max_tokens)
+def _read_part(path: Path, source: str, maker: _Maker, reader: DocumentReader) -> _Part:
+    reading = reader.read(path, source)
+    document = reading.document
+    passages = split_passages(document, reading.blocks, maker.encoder.count_tokens, maker.max_tokens)
     if not passages:
         raise DocumentError(
             f"{source} gave no passage to answer from (nothing but headings or left-out text); "
             "look at the file."
         )
     entry = SourceEntry(source, document.sha256, len(document.pages), len(passages), _notices(document))
-    return _Part(entry, tuple(passages), document.pages, omissions)
+    return _Part(entry, tuple(passages), document.pages, reading.omissions)
 
 
 def _report_part(part: _Part, before: _Part | None, state: DocumentState, other: str = "") -> DocumentReport:
@@ -272,7 +273,12 @@ def _report_failure(source: str, problem: str, before: _Part | None) -> Document
 
 
 def _gather(
-    plan: _Plan, maker: _Maker, live: Generation | None, is_rebuild: bool, progress: Progress
+    plan: _Plan,
+    maker: _Maker,
+    reader: DocumentReader,
+    live: Generation | None,
+    is_rebuild: bool,
+    progress: Progress,
 ) -> _Gathered:
     gathered = _Gathered()
     befores = _parts_of(live) if live is not None else {}
@@ -291,7 +297,7 @@ def _gather(
             gathered.add(part, _report_part(part, part, DocumentState.RENAMED, earlier))
         else:
             gathered.read += 1
-            gathered.add(*_read_again(path, source, maker, before))
+            gathered.add(*_read_again(path, source, maker, reader, before))
     progress("reading", len(plan.sources), len(plan.sources))
     entries = {name: part.entry for name, part in befores.items()}
     gathered.reports += _report_absent(plan, entries, renamed)
@@ -299,11 +305,11 @@ def _gather(
 
 
 def _read_again(
-    path: Path, source: str, maker: _Maker, before: _Part | None
+    path: Path, source: str, maker: _Maker, reader: DocumentReader, before: _Part | None
 ) -> tuple[_Part | None, DocumentReport]:
     """Read a document; where that fails, what it gave before stays."""
     try:
-        part = _read_part(path, source, maker)
+        part = _read_part(path, source, maker, reader)
     except DocumentError as exc:
         return before, _report_failure(source, str(exc), before)
     if before is None:
@@ -448,6 +454,7 @@ def ingest(
     fallback_config: Path = FALLBACK_CONFIG,
     is_rebuild: bool = False,
     is_forced: bool = False,
+    password: str = "",
     make_encoder: Callable[[str], Encoder] = load_encoder,
     find_losses: FindLosses = find_losses,
     progress: Progress = _silent,
@@ -458,6 +465,7 @@ def ingest(
     :param config: A guide.toml that wins over the folder's own.
     :param is_rebuild: Make everything anew; a document that fails still keeps the passages it had.
     :param is_forced: Put the new index live whatever it loses.
+    :param password: Opens locked PDFs instead of the one in guide.toml.
     :param find_losses: The quality gate, asked where guide.toml names judged questions.
     :raises UsageError: If a path is not there.
     :raises ConfigError: If guide.toml, a warning-sign file or the evaluation file is wrong.
@@ -480,8 +488,10 @@ def ingest(
         if found is not None and _is_settled(found[1], plan, setup, maker):
             report = _report_unchanged(*found, plan)
         else:
+            limits = setup.guide.reading
+            limits = replace(limits, password=password or limits.password)
             gate = _Gate(_read_judged(setup), make_encoder, find_losses, is_forced)
-            report = _update(index_dir, plan, setup, maker, gate, is_rebuild, progress)
+            report = _update(index_dir, plan, setup, maker, gate, limits, is_rebuild, progress)
     documents = sorted(report.documents, key=lambda document: document.source)
     return replace(report, documents=tuple(documents), seconds=time.perf_counter() - started)
 
@@ -537,13 +547,15 @@ def _update(
     setup: Setup,
     maker: _Maker,
     gate: _Gate,
+    limits: ReadingLimits,
     is_rebuild: bool,
     progress: Progress,
 ) -> Report:
     previous = _load_previous(index_dir)
     can_build_upon = previous is not None and not is_rebuild and maker.has_made_vectors_of(previous.manifest)
     live = previous if can_build_upon else None
-    gathered = _gather(plan, maker, previous, is_rebuild, progress)
+    with DocumentReader(limits) as reader:
+        gathered = _gather(plan, maker, reader, previous, is_rebuild, progress)
     if not gathered.parts:
         problems = " ".join(report.problem for report in gathered.reports if report.problem)
         raise _end_without_documents(index_dir, problems)

@@ -21,6 +21,8 @@ HOMES = {
     "faiss": "ingest/index.py",
     "sentence_transformers": "ingest/encode.py",
     "gradio": "bot/page.py",
+    "bs4": "ingest/webpage.py",
+    "mammoth": "ingest/webpage.py",
 }
 
 
@@ -99,7 +101,7 @@ def test_torch_is_imported_by_no_module_at_its_top() -> None:
 def test_every_import_is_declared() -> None:
     """Ensures that nothing is used only because something else happens to need it."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    distributions = {"faiss": "faiss-cpu", "markdown_it": "markdown-it-py"}
+    distributions = {"faiss": "faiss-cpu", "markdown_it": "markdown-it-py", "bs4": "beautifulsoup4"}
     # Both come with sentence-transformers, which is the only reason to touch them.
     with_another = {"huggingface_hub", "transformers"}
     known = set(sys.stdlib_module_names) | {"ingest", "bot", "app"} | with_another

@@ -10,13 +10,12 @@ import pytest
 
 from ingest import build
 from ingest.build import ingest
-from ingest.datatypes import Document
 from ingest.encode import load_encoder
 from ingest.errors import ConfigError, DocumentError, EncoderError, IndexWithdrawnError, UsageError
 from ingest.index import Generation, is_quote_found, live_name, load_live
-from ingest.readers import read_document
 from ingest.report import DocumentReport, DocumentState, Report
 from ingest.sources import find_sources, fingerprint
+from ingest.worker import DocumentReader, Reading
 from tests.conftest import GUIDE, ORIGINAL, ROOT, FakeEncoder
 
 OTHER = """\
@@ -247,11 +246,13 @@ def test_only_what_has_changed_is_read(bench: Workbench, monkeypatch: pytest.Mon
     bench.ingest()
     read: list[str] = []
 
-    def counted(path: Path, source: str) -> Document:
-        read.append(source)
-        return read_document(path, source)
+    real = DocumentReader.read
 
-    monkeypatch.setattr(build, "read_document", counted)
+    def counted(self: DocumentReader, path: Path, source: str) -> Reading:
+        read.append(source)
+        return real(self, path, source)
+
+    monkeypatch.setattr(DocumentReader, "read", counted)
     assert bench.ingest().read == 0
     assert read == []
     bench.write("3.md", OTHER.replace("three drops", "eleven drops"))
