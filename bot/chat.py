@@ -351,6 +351,11 @@ class Bot:
         """Questions for an empty page, each of which the guide answers."""
         return _starters(self._current())
 
+    def holds(self, passage_ids: Sequence[str]) -> bool:
+        """Tell whether the live guide still holds all of these passages, as they were."""
+        engine = self._current()
+        return not engine.is_withdrawn and all(id_ in engine.retriever.row_of for id_ in passage_ids)
+
     def reply(self, message: str, history: Sequence[Mapping[str, Any]] = ()) -> Answer:
         """Answer a message.
 

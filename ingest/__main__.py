@@ -176,6 +176,8 @@ def _status(args: argparse.Namespace) -> int:
     )
     for entry in manifest.sources:
         print(f"{entry.source}: {entry.pages} pages, {entry.passages} passages, sha256 {entry.sha256[:12]}")
+        for notice in entry.notices:
+            print(f"    note: {notice}")
     print(
         f"{manifest.passages} passages, {manifest.views} vectors, {len(manifest.omissions)} places left out"
     )
@@ -193,7 +195,7 @@ def _check_vectors(live: Generation) -> None:
         row = rows[int(cosines.argmin())]
         raise IndexDamagedError(
             f"The vector of {live.views[row].text[:40]!r} is not what the encoder gives "
-            f"(cosine {cosines.min():.4f}); run: python -m ingest --rebuild"
+            f"(cosine {cosines.min():.4f}); run: python -m ingest PATH --rebuild (PATH: the folder of the guide)"
         )
 
 

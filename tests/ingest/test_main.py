@@ -333,7 +333,7 @@ def test_verify_finds_a_vector_that_is_another_s(run: Shell, corpus: Path, folde
     forge(folder, "vectors.faiss", swap)
     assert run("verify", "--index", folder) == 1
     assert "is not what the encoder gives" in run.err
-    assert "run: python -m ingest --rebuild" in run.err
+    assert "run: python -m ingest PATH --rebuild" in run.err
 
 
 def test_verify_names_an_encoder_that_is_not_the_index_s(
@@ -404,6 +404,43 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
     assert codes == [0]
     assert len(failures) == 1  # told once, not at every look
     assert "this is not valid TOML" in run.err
+
+
+def test_watch_waits_for_a_file_that_is_still_being_written(
+    run: Shell, corpus: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ensures that half a guide never goes live."""
+    monkeypatch.setattr(command, "WATCH_INTERVAL_S", 0.3)
+    stop = threading.Event()
+    seen: list[int] = []
+    real = build.ingest
+
+    def noted(*args: object, **options: object) -> object:
+        seen.append((corpus / "plants.md").read_text().count("Paragraph"))
+        return real(*args, **options)  # type: ignore[arg-type]
+
+    def watched(paths: list[Path], config: Path | None) -> str:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        return sources.fingerprint(paths, config)
+
+    monkeypatch.setattr(command, "ingest", noted)
+    monkeypatch.setattr(command, "fingerprint", watched)
+    watcher = threading.Thread(target=lambda: run(corpus, "--index", folder, "--watch"))
+    watcher.start()
+    try:
+        wait_for(lambda: seen == [0])
+        with (corpus / "plants.md").open("w") as file:
+            file.write("# Plants\n\n")
+            for number in range(20):
+                file.write(f"Paragraph {number} is about plants.\n\n")
+                file.flush()
+                time.sleep(0.05)
+        wait_for(lambda: len(seen) == 2)
+    finally:
+        stop.set()
+        watcher.join(20)
+    assert seen == [0, 20]
 
 
 def test_watching_a_missing_folder_is_wrong_usage(
