@@ -312,15 +312,16 @@ def readable_shade(colour: str, background: str) -> str:
     return shade
 
 
-def heading_html(bot: BotLike) -> str:
+def heading_html(bot: BotLike, has_documents: bool = False) -> str:
     """Draw the head of the page, with the accent in two shades for page.css.
 
     :raises ConfigError: If the bot's accent is not written as #rrggbb.
     """
+    link = ' <a id="documents-link" href="documents">Documents</a>' if has_documents else ""
     light, dark = (readable_shade(bot.accent, back) for back in (LIGHT_BACKGROUND, DARK_BACKGROUND))
     return (
         f"<style>:root{{--accent-on-light:{light};--accent-on-dark:{dark}}}</style>"
-        f"<h1>{html.escape(bot.title)}</h1><p>{html.escape(bot.description)}</p>"
+        f"<h1>{html.escape(bot.title)}</h1><p>{html.escape(bot.description)}{link}</p>"
     )
 
 
@@ -333,8 +334,10 @@ def small_print_html(bot: BotLike) -> str:
 _ALERT = "element.setAttribute('role', 'alert'); element.setAttribute('aria-live', 'assertive');"
 
 
-def build_page(bot: BotLike) -> gr.Blocks:
+def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
     """Build the page of a bot.
+
+    :param has_documents: Show the way to the operator's page.
 
     :raises ConfigError: If the bot's accent is not written as #rrggbb.
     """
@@ -345,7 +348,7 @@ def build_page(bot: BotLike) -> gr.Blocks:
         # not change, or a restart of the server would lose every conversation.
         kept = gr.BrowserState(to_stored(Conversation()), storage_key=key, secret=key)
         with gr.Row(elem_id="top", equal_height=False):
-            gr.HTML(heading_html(bot), elem_id="heading", padding=False)
+            gr.HTML(heading_html(bot, has_documents), elem_id="heading", padding=False)
             clear = gr.Button("Clear chat", elem_id="clear", size="sm", scale=0, min_width=0)
         warning = gr.HTML("", elem_id="warning", padding=False, js_on_load=_ALERT)
         chat = gr.Chatbot(
@@ -475,10 +478,16 @@ class _SafeHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-def launch_page(page: gr.Blocks, host: str, port: int, password: str | None) -> None:
+Middleware = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]  # class, arguments, options
+
+
+def launch_page(
+    page: gr.Blocks, host: str, port: int, password: str | None, before: Sequence[Middleware] = ()
+) -> None:
     """Serve the page until it is interrupted.
 
     :param password: Asked of everyone who opens the page, with any name; None asks for none.
+    :param before: ASGI middleware that answers before the page does (the operator's page).
     :raises UsageError: If the address or the port cannot be had.
     """
 
@@ -493,14 +502,20 @@ def launch_page(page: gr.Blocks, host: str, port: int, password: str | None) -> 
         )
     page.queue(default_concurrency_limit=MAX_ANSWERS_AT_ONCE)
     try:
-        _launch(page, host, port, None if password is None else is_admitted)
+        _launch(page, host, port, None if password is None else is_admitted, before)
     except OSError as exc:
         raise UsageError(
             f"The page cannot be served on {host}, port {port}: {exc}. Is it in use? Choose another port."
         ) from exc
 
 
-def _launch(page: gr.Blocks, host: str, port: int, auth: Callable[[str, str], bool] | None) -> None:
+def _launch(
+    page: gr.Blocks,
+    host: str,
+    port: int,
+    auth: Callable[[str, str], bool] | None,
+    before: Sequence[Middleware],
+) -> None:
     style = (DATA / "page.css").read_text(encoding="utf-8")
     page.launch(
         server_name=host,
@@ -524,7 +539,7 @@ def _launch(page: gr.Blocks, host: str, port: int, auth: Callable[[str, str], bo
         head=f"<style>\n{style}</style>{_BAR_COLOURS}",
         js=(DATA / "page.js").read_text(encoding="utf-8"),
         favicon_path=DATA / "icon.svg",
-        app_kwargs={"middleware": [(_SafeHeaders, (), {})]},
+        app_kwargs={"middleware": [(_SafeHeaders, (), {}), *before]},
         footer_links=[],
         run_history=False,  # would keep every message in a second place
         enable_monitoring=False,

@@ -195,7 +195,7 @@ def _check_vectors(live: Generation) -> None:
         row = rows[int(cosines.argmin())]
         raise IndexDamagedError(
             f"The vector of {live.views[row].text[:40]!r} is not what the encoder gives "
-            f"(cosine {cosines.min():.4f}); run: python -m ingest PATH --rebuild (PATH: the folder of the guide)"
+            f"(cosine {cosines.min():.4f}); run: python -m ingest PATH --rebuild (PATH: the guide's folder)"
         )
 
 

@@ -1,7 +1,7 @@
 """The composition root: who may reach the page, and what is said when it cannot be served."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,10 @@ class Launches:
     def __init__(self) -> None:
         self.calls: list[tuple[str, int, str | None]] = []
 
-    def __call__(self, page: object, host: str, port: int, password: str | None) -> None:
+    def __call__(
+        self, page: object, host: str, port: int, password: str | None, before: Sequence[object]
+    ) -> None:
+        assert len(before) == 1  # the operator's page
         self.calls.append((host, port, password))
 
 
