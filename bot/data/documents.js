@@ -35,6 +35,7 @@ async function change(method, path, body) {
   await refresh();
 }
 
+const many = (number, what) => number + " " + what + (number === 1 ? "" : "s");
 const day = (iso) => (iso ? new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "");
 const states = { live: "live", new: "new: re-ingest", changed: "changed: re-ingest", removed: "removed: re-ingest" };
 
@@ -111,19 +112,19 @@ function showReport(job) {
     const counts = item.added + " added, " + item.changed + " changed, " + item.kept + " kept, " + item.removed +
       " removed";
     const other = item.other ? (item.state === "duplicate" ? " of " : " from ") + item.other : "";
-    line(list, item.source + ": " + item.state + other + ", " + item.pages + " pages, " + item.passages +
-      " passages (" + counts + ")");
+    line(list, item.source + ": " + item.state + other + ", " + many(item.pages, "page") + ", " +
+      many(item.passages, "passage") + " (" + counts + ")");
     if (item.problem) line(list, item.problem, "bad");
     for (const notice of item.notices) line(list, notice, "soft");
     const reasons = new Map();
     for (const left of item.omissions) reasons.set(left.reason, [...(reasons.get(left.reason) || []), left.text]);
     for (const [reason, texts] of reasons)
-      line(list, "Left out: " + reason + ", " + texts.length + " places, first: " + texts[0].slice(0, 60), "soft");
+      line(list, "Left out: " + reason + ", " + many(texts.length, "place") + ", first: " + texts[0].slice(0, 60), "soft");
   }
   const sum = document.createElement("p");
   sum.className = "soft";
-  sum.textContent = report.passages + " passages, " + report.read + " documents read, " + report.encoded +
-    " texts encoded, " + report.seconds.toFixed(1) + " s.";
+  sum.textContent = many(report.passages, "passage") + ", " + many(report.read, "document") + " read, " +
+    many(report.encoded, "text") + " encoded, " + report.seconds.toFixed(1) + " s.";
   place.append(head, list, sum);
   if (report.is_held_back) {
     place.append(button("Put it live all the same", "Put it live all the same", () =>
