@@ -70,7 +70,10 @@ class Desk:
             "headers": OWN if headers is None else headers,
             "client": (client, 1),
         }
-        asyncio.run(self.app(scope, receive, send))
+        # In a thread of its own: the browser tests leave an event loop running in this one.
+        thread = threading.Thread(target=lambda: asyncio.run(self.app(scope, receive, send)))
+        thread.start()
+        thread.join()
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
     def overview(self) -> dict[str, Any]:
