@@ -10,14 +10,20 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from bot.chat import load_bot
-from ingest.build import fingerprint, ingest
+from bot.documents import Documents, Operator
+from ingest.build import Progress, ingest
 from ingest.errors import GuideError, UsageError, explain_os_error, run_command
+from ingest.library import Library
+from ingest.report import Report
+from ingest.sources import fingerprint
 
 DEFAULT_PORT = 7860
 MAX_PORT = 65535
 WATCH_INTERVAL_S = 1.0
+Middleware: TypeAlias = tuple[type[Documents], tuple[()], dict[str, Any]]
 
 
 def _port(text: str) -> int:
@@ -48,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-ingest", action="store_true", help="answer from the index as it is")
     parser.add_argument("--watch", action="store_true", help="ingest again when a file of the corpus changes")
     parser.add_argument(
+        "--operator-password-file", type=Path, metavar="FILE",
+        help="file with the password of who may change the documents at /documents; without it, only a "
+        "browser on this machine may, and only while nobody else can reach the page",
+    )  # fmt: skip
+    parser.add_argument(
         "--password-file", type=Path, metavar="FILE",
         help="file with the password that visitors must give; needed for other addresses than this machine's",
     )  # fmt: skip
@@ -69,13 +80,27 @@ def _password(args: argparse.Namespace) -> str | None:
                 "with a password, or leave --host out."
             )
         return None
+    return _read_password(args.password_file)
+
+
+def _read_password(path: Path) -> str:
     try:
-        password = str(args.password_file.read_text(encoding="utf-8")).strip()
+        password = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"The password file {args.password_file} cannot be read as text.") from exc
+        raise UsageError(f"The password file {path} cannot be read as text.") from exc
     if not password:
-        raise UsageError(f"The password file {args.password_file} is empty; write a password into it.")
+        raise UsageError(f"The password file {path} is empty; write a password into it.")
     return password
+
+
+def _documents(args: argparse.Namespace, title: str, operator: Operator) -> Middleware:
+    """Make the operator's page for the corpus that is served."""
+
+    def run(is_forced: bool, progress: Progress) -> Report:
+        return ingest([args.corpus], args.index, config=args.config, is_forced=is_forced, progress=progress)
+
+    library = Library(args.corpus, args.index, run, args.config)
+    return Documents, (), {"library": library, "operator": operator, "title": title}
 
 
 def _bring_up_to_date(args: argparse.Namespace) -> None:
@@ -83,6 +108,14 @@ def _bring_up_to_date(args: argparse.Namespace) -> None:
     for document in report.documents:
         if document.problem:
             print(f"{document.source}: {document.problem}", file=sys.stderr)
+    for loss in report.losses:
+        print(f"lost: {loss}", file=sys.stderr)
+    if report.is_held_back:
+        print(
+            "The new index is NOT live, for it answers worse; mend the documents, or run: "
+            "python -m ingest PATH --force",
+            file=sys.stderr,
+        )
 
 
 def _watch(args: argparse.Namespace, done: str) -> None:
@@ -121,6 +154,8 @@ def _check_address(host: str, port: int) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     password = _password(args)
+    secret = _read_password(args.operator_password_file) if args.operator_password_file else ""
+    operator = Operator(_is_local(args.host), secret)
     _check_address(args.host, args.port)
     before = fingerprint([args.corpus], args.config)
     if not args.no_ingest:
@@ -133,7 +168,9 @@ def _run(args: argparse.Namespace) -> int:
         threading.Thread(target=_watch, args=(args, before), daemon=True).start()
     host = f"[{args.host}]" if ":" in args.host else args.host
     print(f"{bot.title}: open http://{host}:{args.port} (Ctrl-C ends)", flush=True)
-    launch_page(build_page(bot), args.host, args.port, password)
+    desk = _documents(args, bot.title, operator)
+    is_shown = operator.is_server_local and not secret  # elsewhere its operator knows the address
+    launch_page(build_page(bot, has_documents=is_shown), args.host, args.port, password, [desk])
     return 0
 
 

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,13 @@ from bot.answer import MIN_DENSE, Draft, Reason, cite, compose, has_steps, verif
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
 from bot.judge import Judge, load_judge
-from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, decline_note, small_talk_note
+from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, WITHDRAWN, decline_note, small_talk_note
 from bot.retrieve import Retrieval, Retriever
 from bot.safety import Assessment, Gate, encode_examples, universal_signs
 from bot.understand import Context, Query, QuestionType, SmallTalk, find_small_talk, understand
 from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
 from ingest.encode import BUNDLED_MODEL, TRAINED_NAME, load_query_encoder
-from ingest.errors import GuideError
+from ingest.errors import GuideError, IndexWithdrawnError
 from ingest.index import Generation, WarningSigns, check_encoder, live_name, load_live
 
 __all__ = ["Bot", "Trace", "Turn", "load_bot"]
@@ -71,7 +71,10 @@ class Turn:
 
 @dataclass(slots=True)
 class _Engine:
-    """One generation with all that is made from it; never changed, only replaced."""
+    """One generation with all that is made from it; never changed, only replaced.
+
+    :param is_withdrawn: All documents were taken away: only the gate and small talk still answer.
+    """
 
     generation: Generation
     retriever: Retriever
@@ -79,6 +82,7 @@ class _Engine:
     judge: Judge | None
     offers: dict[str, str]  # question -> id of the passage that it must be answered from
     is_proven: dict[str, bool] = field(default_factory=dict)
+    is_withdrawn: bool = False
 
     @property
     def disclaimer(self) -> str:
@@ -186,6 +190,9 @@ def _small_talk_answer(engine: _Engine, small_talk: SmallTalk, assessment: Asses
 def _question_step(
     engine: _Engine, state: _State, messages: tuple[str, ...], assessment: Assessment
 ) -> tuple[Answer, _State, Trace]:
+    if engine.is_withdrawn:
+        answer = _answer(engine, AnswerKind.DECLINE, assessment, note=WITHDRAWN)
+        return answer, _State(messages, state.context), Trace(assessment)
     retriever, pages = engine.retriever, engine.generation.pages
     query = understand(retriever.speller.repair(messages[-1]), state.context)
     if query.is_bare and not state.context.focus:
@@ -364,6 +371,11 @@ class Bot:
         """Questions for an empty page, each of which the guide answers."""
         return _starters(self._current())
 
+    def holds(self, passage_ids: Sequence[str]) -> bool:
+        """Tell whether the live guide still holds all of these passages, as they were."""
+        engine = self._current()
+        return not engine.is_withdrawn and all(id_ in engine.retriever.row_of for id_ in passage_ids)
+
     def reply(self, message: str, history: Sequence[Mapping[str, Any]] = ()) -> Answer:
         """Answer a message.
 
@@ -395,12 +407,15 @@ class Bot:
         """Give the engine of the live generation; a new one that cannot be used leaves the old in place."""
         try:
             name = live_name(self._index_dir)
+        except IndexWithdrawnError:
+            self._engine = replace(self._engine, offers={}, is_proven={}, is_withdrawn=True)
+            return self._engine
         except GuideError:
             return self._engine
-        if name in (self._engine.generation.name, self._failed):
+        if self._is_settled(name):
             return self._engine
         with self._lock:
-            if name not in (self._engine.generation.name, self._failed):
+            if not self._is_settled(name):
                 try:
                     generation = load_live(self._index_dir)
                     check_encoder(generation.manifest, self._encoder)
@@ -409,6 +424,10 @@ class Bot:
                     self._failed = name
                     logger.warning("The new index is not used: %s", exc)
         return self._engine
+
+    def _is_settled(self, name: str) -> bool:
+        is_loaded = name == self._engine.generation.name and not self._engine.is_withdrawn
+        return is_loaded or name == self._failed
 
 
 def load_bot(index: str | Path = "index", encoder: Encoder | None = None) -> Bot:

@@ -53,6 +53,7 @@ LIGHT_BACKGROUND = "#f3ede3"
 DARK_BACKGROUND = "#2b2824"
 
 WAITING = "Looking in the guide …"
+CHANGED = "The guide has changed since this answer."
 TROUBLE = "Something went wrong and your message was not answered. Please send it again."
 EMPTY_STATE = """\
 ## What would you like to know?
@@ -86,13 +87,20 @@ class BotLike(Protocol):
     def reply(self, message: str, history: Sequence[Mapping[str, str]]) -> Answer:
         """Answer a message that follows the history, oldest first."""
 
+    def holds(self, passage_ids: Sequence[str]) -> bool:
+        """Tell whether the guide still holds all of these passages, as they were."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn; a user's is kept as typed, an assistant's as the Markdown that was shown."""
+    """One turn; a user's is kept as typed, an assistant's as the Markdown that was shown.
+
+    :param passages: Ids of the passages that an answer quotes, to tell later whether the guide has changed.
+    """
 
     role: str
     content: str
+    passages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,10 @@ def from_stored(stored: object) -> Conversation:
 
 
 def _parse_stored(stored: Any) -> Conversation:
-    messages = tuple(Message(_text(m["role"]), _text(m["content"])) for m in stored["messages"])
+    messages = tuple(
+        Message(_text(m["role"]), _text(m["content"]), tuple(_text(id_) for id_ in m.get("passages", ())))
+        for m in stored["messages"]
+    )
     if any(message.role not in ("user", "assistant") for message in messages):
         raise ValueError("A stored message is by neither the user nor the assistant.")
     kept = stored["warning"]
@@ -177,13 +188,18 @@ def _with_answer(conversation: Conversation, message: str, answer: Answer) -> Co
         messages=(
             *conversation.messages,
             Message("user", message),
-            Message("assistant", to_markdown(answer)),
+            Message("assistant", to_markdown(answer), _passages_of(answer)),
         ),
         suggestions=answer.suggestions,
         warning=conversation.warning if is_earlier else answer.warning,
         is_held=answer.is_held,
         is_earlier=is_earlier,
     )
+
+
+def _passages_of(answer: Answer) -> tuple[str, ...]:
+    quoted = (quote.passage.id for part in (*answer.lead, *answer.more) for quote in part.quotes)
+    return tuple(dict.fromkeys(quoted))
 
 
 def escape_markdown(text: str) -> str:
@@ -196,17 +212,13 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"(?m)^[ \t]+", lambda blanks: "&nbsp;" * len(blanks.group().expandtabs(4)), shown)
 
 
-def to_chat(conversation: Conversation, waiting_for: str = "") -> list[dict[str, Any]]:
-    """Give what the chat component shows.
+def to_chat(bot: BotLike, conversation: Conversation, waiting_for: str = "") -> list[dict[str, Any]]:
+    """Give what the chat component shows; an answer whose passages have changed since says so.
 
     :param waiting_for: A message that has no answer yet, or "".
     """
     chat: list[dict[str, Any]] = [
-        {
-            "role": message.role,
-            "content": escape_markdown(message.content) if message.role == "user" else message.content,
-        }
-        for message in conversation.messages
+        {"role": message.role, "content": _shown(bot, message)} for message in conversation.messages
     ]
     if waiting_for:
         chat.append({"role": "user", "content": escape_markdown(waiting_for)})
@@ -214,6 +226,13 @@ def to_chat(conversation: Conversation, waiting_for: str = "") -> list[dict[str,
     elif conversation.suggestions:
         chat[-1]["options"] = [{"value": suggestion} for suggestion in conversation.suggestions]
     return chat
+
+
+def _shown(bot: BotLike, message: Message) -> str:
+    if message.role == "user":
+        return escape_markdown(message.content)
+    is_current = not message.passages or bot.holds(message.passages)
+    return message.content if is_current else f"{message.content}\n\n*{CHANGED}*"
 
 
 _TIERS = {Urgency.EMERGENCY: "Emergency", Urgency.URGENT: "Urgent", Urgency.SEE_SOMEONE: "Please read"}
@@ -293,15 +312,16 @@ def readable_shade(colour: str, background: str) -> str:
     return shade
 
 
-def heading_html(bot: BotLike) -> str:
+def heading_html(bot: BotLike, has_documents: bool = False) -> str:
     """Draw the head of the page, with the accent in two shades for page.css.
 
     :raises ConfigError: If the bot's accent is not written as #rrggbb.
     """
+    link = ' <a id="documents-link" href="documents">Documents</a>' if has_documents else ""
     light, dark = (readable_shade(bot.accent, back) for back in (LIGHT_BACKGROUND, DARK_BACKGROUND))
     return (
         f"<style>:root{{--accent-on-light:{light};--accent-on-dark:{dark}}}</style>"
-        f"<h1>{html.escape(bot.title)}</h1><p>{html.escape(bot.description)}</p>"
+        f"<h1>{html.escape(bot.title)}</h1><p>{html.escape(bot.description)}{link}</p>"
     )
 
 
@@ -314,8 +334,10 @@ def small_print_html(bot: BotLike) -> str:
 _ALERT = "element.setAttribute('role', 'alert'); element.setAttribute('aria-live', 'assertive');"
 
 
-def build_page(bot: BotLike) -> gr.Blocks:
+def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
     """Build the page of a bot.
+
+    :param has_documents: Show the way to the operator's page.
 
     :raises ConfigError: If the bot's accent is not written as #rrggbb.
     """
@@ -326,7 +348,7 @@ def build_page(bot: BotLike) -> gr.Blocks:
         # not change, or a restart of the server would lose every conversation.
         kept = gr.BrowserState(to_stored(Conversation()), storage_key=key, secret=key)
         with gr.Row(elem_id="top", equal_height=False):
-            gr.HTML(heading_html(bot), elem_id="heading", padding=False)
+            gr.HTML(heading_html(bot, has_documents), elem_id="heading", padding=False)
             clear = gr.Button("Clear chat", elem_id="clear", size="sm", scale=0, min_width=0)
         warning = gr.HTML("", elem_id="warning", padding=False, js_on_load=_ALERT)
         chat = gr.Chatbot(
@@ -369,9 +391,9 @@ def build_page(bot: BotLike) -> gr.Blocks:
                 return
             conversation = from_stored(stored)
             left = "" if typed.strip().startswith(message) else typed  # half-typed words outlive a button
-            yield left, gr.skip(), to_chat(conversation, waiting_for=message), gr.skip()
+            yield left, gr.skip(), to_chat(bot, conversation, waiting_for=message), gr.skip()
             conversation = answer_message(bot, message, conversation)
-            yield gr.skip(), to_stored(conversation), to_chat(conversation), warning_html(conversation)
+            yield gr.skip(), to_stored(conversation), to_chat(bot, conversation), warning_html(conversation)
 
         def ask_typed(typed: str, stored: object) -> Iterator[tuple[Any, ...]]:
             """Answer what was typed."""
@@ -385,7 +407,7 @@ def build_page(bot: BotLike) -> gr.Blocks:
         def restore(stored: object) -> tuple[Any, ...]:
             """Show again what the browser kept."""
             conversation = from_stored(stored)
-            return to_chat(conversation), warning_html(conversation)
+            return to_chat(bot, conversation), warning_html(conversation)
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
         sent = [box.submit, send.click]
@@ -456,10 +478,16 @@ class _SafeHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-def launch_page(page: gr.Blocks, host: str, port: int, password: str | None) -> None:
+Middleware = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]  # class, arguments, options
+
+
+def launch_page(
+    page: gr.Blocks, host: str, port: int, password: str | None, before: Sequence[Middleware] = ()
+) -> None:
     """Serve the page until it is interrupted.
 
     :param password: Asked of everyone who opens the page, with any name; None asks for none.
+    :param before: ASGI middleware that answers before the page does (the operator's page).
     :raises UsageError: If the address or the port cannot be had.
     """
 
@@ -474,14 +502,20 @@ def launch_page(page: gr.Blocks, host: str, port: int, password: str | None) -> 
         )
     page.queue(default_concurrency_limit=MAX_ANSWERS_AT_ONCE)
     try:
-        _launch(page, host, port, None if password is None else is_admitted)
+        _launch(page, host, port, None if password is None else is_admitted, before)
     except OSError as exc:
         raise UsageError(
             f"The page cannot be served on {host}, port {port}: {exc}. Is it in use? Choose another port."
         ) from exc
 
 
-def _launch(page: gr.Blocks, host: str, port: int, auth: Callable[[str, str], bool] | None) -> None:
+def _launch(
+    page: gr.Blocks,
+    host: str,
+    port: int,
+    auth: Callable[[str, str], bool] | None,
+    before: Sequence[Middleware],
+) -> None:
     style = (DATA / "page.css").read_text(encoding="utf-8")
     page.launch(
         server_name=host,
@@ -505,7 +539,7 @@ def _launch(page: gr.Blocks, host: str, port: int, auth: Callable[[str, str], bo
         head=f"<style>\n{style}</style>{_BAR_COLOURS}",
         js=(DATA / "page.js").read_text(encoding="utf-8"),
         favicon_path=DATA / "icon.svg",
-        app_kwargs={"middleware": [(_SafeHeaders, (), {})]},
+        app_kwargs={"middleware": [(_SafeHeaders, (), {}), *before]},
         footer_links=[],
         run_history=False,  # would keep every message in a second place
         enable_monitoring=False,

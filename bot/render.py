@@ -17,6 +17,7 @@ __all__ = [
     "CLEARED",
     "TOO_LONG",
     "WHAT_ABOUT",
+    "WITHDRAWN",
     "decline_note",
     "lead_text",
     "places",
@@ -27,6 +28,9 @@ __all__ = [
     "to_text",
 ]
 
+WITHDRAWN = (
+    "The guide has been taken away for now, so nothing can be answered from it. Please come back later."
+)
 TOO_LONG = "That message is longer than I can read at once. Please ask your question in a few sentences."
 WHAT_ABOUT = "What would you like to know about? Please name it, for example with one of the questions below."
 CLEARED = (

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ingest.build import DocumentReport, DocumentState, Progress, Report, fingerprint, ingest
+from ingest.build import Progress, ingest
 from ingest.datatypes import Page, Passage, Segment, SegmentRole
 from ingest.encode import load_encoder
 from ingest.errors import GuideError, IndexDamagedError, UsageError, explain_os_error, run_command
 from ingest.index import Generation, check_encoder, is_quote_found, live_name, load_live, read_manifest
+from ingest.report import DocumentReport, DocumentState, Report
+from ingest.sources import fingerprint
 
 WATCH_INTERVAL_S = 1.0
 VERIFY_SAMPLE = 50  # vectors encoded afresh by verify; the whole index would take as long as an ingest
@@ -39,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="FILE", help="a guide.toml that wins over the folder's own"
     )
     parser.add_argument("--rebuild", action="store_true", help="make everything anew")
+    parser.add_argument(
+        "--force", action="store_true", help="put the new index live though it loses answers (see evaluation)"
+    )
+    parser.add_argument(
+        "--password", default="", metavar="WORD", help="opens locked PDFs (or password in guide.toml)"
+    )
     parser.add_argument("--watch", action="store_true", help="stay and ingest again when a file changes")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
@@ -64,14 +72,28 @@ class _Bars:
             self._bar, self._what = None, ""
 
 
+def _counts(document: DocumentReport) -> str:
+    numbers = {
+        "added": document.added,
+        "changed": document.changed,
+        "kept": document.kept,
+        "removed": document.removed,
+    }
+    return ", ".join(f"{number} {what}" for what, number in numbers.items())
+
+
 def _document_lines(document: DocumentReport) -> list[str]:
     if document.state is DocumentState.REMOVED:
         return [f"{document.source}: removed, {document.removed} passages gone"]
+    if document.state is DocumentState.DUPLICATE:
+        return [f"{document.source}: left out, for it is the same as {document.other}"]
     if document.state is DocumentState.FAILED:
         kept = f"; its {document.kept} earlier passages are kept" if document.kept else ""
         return [f"{document.source}: FAILED{kept}", f"    {document.problem}"]
-    counts = f"{document.added} added, {document.kept} kept, {document.removed} removed"
-    lines = [f"{document.source}: {document.pages} pages, {document.passages} passages ({counts})"]
+    was = f", was {document.other}" if document.state is DocumentState.RENAMED else ""
+    lines = [
+        f"{document.source}{was}: {document.pages} pages, {document.passages} passages ({_counts(document)})"
+    ]
     lines += [f"    note: {notice}" for notice in document.notices]
     for reason in dict.fromkeys(omission.reason for omission in document.omissions):
         left = [omission for omission in document.omissions if omission.reason == reason]
@@ -87,10 +109,18 @@ def _print_report(report: Report, is_json: bool) -> None:
         return
     for document in report.documents:
         print("\n".join(_document_lines(document)))
+    for loss in report.losses:
+        print(f"lost: {loss}")
+    if report.is_held_back:
+        print(
+            f"The new index is NOT live, for it answers worse; {report.generation} stays. "
+            "Mend the documents, or run this again with --force."
+        )
+        return
     what = "live" if report.is_changed else "was up to date"
     print(
         f"Index {report.generation} {what}: {report.passages} passages, {report.views} vectors "
-        f"({report.encoded} encoded), {report.seconds:.1f} s"
+        f"({report.read} documents read, {report.encoded} texts encoded), {report.seconds:.1f} s"
     )
 
 
@@ -100,6 +130,8 @@ def _run(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) ->
         args.index,
         config=args.config,
         is_rebuild=args.rebuild,
+        is_forced=args.force,
+        password=args.password,
         make_encoder=load_encoder,
         progress=progress,
     )
@@ -144,6 +176,8 @@ def _status(args: argparse.Namespace) -> int:
     )
     for entry in manifest.sources:
         print(f"{entry.source}: {entry.pages} pages, {entry.passages} passages, sha256 {entry.sha256[:12]}")
+        for notice in entry.notices:
+            print(f"    note: {notice}")
     print(
         f"{manifest.passages} passages, {manifest.views} vectors, {len(manifest.omissions)} places left out"
     )
@@ -161,7 +195,7 @@ def _check_vectors(live: Generation) -> None:
         row = rows[int(cosines.argmin())]
         raise IndexDamagedError(
             f"The vector of {live.views[row].text[:40]!r} is not what the encoder gives "
-            f"(cosine {cosines.min():.4f}); run: python -m ingest --rebuild"
+            f"(cosine {cosines.min():.4f}); run: python -m ingest PATH --rebuild (PATH: the guide's folder)"
         )
 
 

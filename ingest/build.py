@@ -1,317 +1,342 @@
 """The pipeline: files are read, split into passages, encoded and published as a generation.
 
-Takes paths, gives a :class:`Report`. A document that fails keeps the passages it had and is
-reported; the others go on. Vectors of texts that have not changed are taken over.
+Takes paths, gives a :class:`Report`. A document that has not changed is not read, a text that has not
+changed is not encoded: both are taken over from the live generation. A document that fails keeps the
+passages it had and is reported; the others go on. docs/decisions/0010-reingest.md has the reasons.
 """
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
-from ingest.config import GuideConfig, parse_config
-from ingest.datatypes import Document, Encoder, Matrix, Omission, Page, Passage
-from ingest.encode import PASSAGE_BATCH_SIZE, load_encoder
-from ingest.errors import ConfigError, DocumentError, GuideError, IndexMismatchError, UsageError
+from ingest.datatypes import Document, Encoder, Matrix, Omission, Page, Passage, ReadingLimits
+from ingest.encode import load_encoder
+from ingest.errors import DocumentError, GuideError, IndexMismatchError, IndexMissingError
+from ingest.gate import Candidate, FindLosses, Judged, find_losses, read_judged
 from ingest.index import (
     FORMAT_VERSION,
     Generation,
     Manifest,
     SourceEntry,
     check_encoder,
-    hold_lock,
+    check_files,
+    discard_staged,
+    live_name,
     load_live,
+    load_staged,
     publish,
+    read_manifest,
+    same_texts,
+    withdraw,
     write_generation,
 )
-from ingest.passages import split_passages
-from ingest.readers import SUPPORTED_SUFFIXES, read_document
+from ingest.lock import hold_lock
+from ingest.passages import move_passages, split_passages
+from ingest.readers import SUPPORTED_SUFFIXES
+from ingest.report import DocumentReport, DocumentState, Report, compare_passages
 from ingest.signs import parse_signs
-from ingest.structure import find_blocks
+from ingest.sources import FALLBACK_CONFIG, Setup, check_paths, find_sources, read_setup
 from ingest.views import VIEWS_VERSION, View, make_views
+from ingest.worker import DocumentReader
 
-__all__ = ["DocumentReport", "DocumentState", "Progress", "Report", "find_sources", "fingerprint", "ingest"]
+__all__ = ["Progress", "ingest", "reading_revision"]
 
 MAX_PASSAGE_TOKENS = 256  # what the bundled encoder reads; a longer passage would be cut unseen
-FALLBACK_CONFIG = Path("corpus/guide.toml")  # for documents that have no guide.toml beside them
+# Texts that are handed to the encoder at once. It sorts them by length, and long texts beside short ones
+# cost the padding of the short ones: handed over by thirty-two, encoding takes a third longer.
+TEXTS_AT_ONCE = 512
 Progress = Callable[[str, int, int], None]  # (what, done, total)
-_IGNORED_NAMES = {"readme", "license", "changelog"}  # stems of files about a folder, not of a guide
+
+# What decides how a document becomes passages: our modules and the libraries under them.
+_READING_MODULES = (
+    "clean", "furniture", "layout", "markdown", "passages", "readers", "sentences", "shapes", "structure",
+    "webpage",
+)  # fmt: skip
+_READING_PACKAGES = ("pypdf", "markdown-it-py", "beautifulsoup4", "mammoth")
 
 
-class DocumentState(StrEnum):
-    """What became of a source in this ingest."""
-
-    ADDED = "added"
-    CHANGED = "changed"
-    KEPT = "kept"
-    REMOVED = "removed"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentReport:
-    """What became of one source.
-
-    :param problem: One sentence where the document failed, else "".
-    :param notices: What deserves a look (an empty page, suspicious text).
-    """
-
-    source: str
-    state: DocumentState
-    pages: int = 0
-    passages: int = 0
-    added: int = 0
-    kept: int = 0
-    removed: int = 0
-    omissions: tuple[Omission, ...] = ()
-    problem: str = ""
-    notices: tuple[str, ...] = ()
+@cache
+def reading_revision() -> str:
+    """Tell one way of reading documents from another: a checksum of the code that does it."""
+    state = hashlib.sha256()
+    for name in _READING_MODULES:
+        state.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    for package in _READING_PACKAGES:
+        try:
+            state.update(f"{package} {version(package)}".encode())
+        except PackageNotFoundError:
+            state.update(f"{package} is not installed".encode())
+    return state.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What an ingest did.
+class _Part:
+    """What one document gives to a generation."""
 
-    :param is_changed: False where the live generation was already right.
-    :param encoded: Number of texts that were encoded; the other vectors were taken over.
-    """
-
-    generation: str
-    is_changed: bool
-    documents: tuple[DocumentReport, ...]
-    passages: int
-    views: int
-    encoded: int
-    seconds: float
-
-    @property
-    def needs_attention(self) -> bool:
-        """Tell whether a document failed."""
-        return any(document.state is DocumentState.FAILED for document in self.documents)
-
-
-@dataclass(frozen=True, slots=True)
-class _Setup:
-    """The configuration that applies, with the texts that travel in the generation."""
-
-    guide: GuideConfig
-    guide_text: str
-    folder: Path
-    sign_texts: Mapping[str, str]
+    entry: SourceEntry
+    passages: tuple[Passage, ...]
+    pages: tuple[Page, ...]
+    omissions: tuple[Omission, ...]
 
 
 @dataclass(slots=True)
 class _Gathered:
-    """What the documents gave, while they are read."""
+    """What the documents gave."""
 
-    passages: list[Passage] = field(default_factory=list)
-    pages: dict[str, tuple[Page, ...]] = field(default_factory=dict)
-    entries: list[SourceEntry] = field(default_factory=list)
+    parts: list[_Part] = field(default_factory=list)
     reports: list[DocumentReport] = field(default_factory=list)
-    omissions: list[Omission] = field(default_factory=list)
+    read: int = 0
+
+    def add(self, part: _Part | None, report: DocumentReport) -> None:
+        """Take what a document gave, None where it gave nothing."""
+        if part is not None:
+            self.parts.append(part)
+        self.reports.append(report)
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        return tuple(passage for part in self.parts for passage in part.passages)
+
+    @property
+    def pages(self) -> dict[str, tuple[Page, ...]]:
+        return {part.entry.source: part.pages for part in self.parts}
+
+    @property
+    def entries(self) -> tuple[SourceEntry, ...]:
+        return tuple(part.entry for part in self.parts)
+
+    @property
+    def omissions(self) -> tuple[Omission, ...]:
+        return tuple(omission for part in self.parts for omission in part.omissions)
 
 
-# --- which files, which configuration --------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """How documents become passages and texts vectors in this ingest."""
+
+    encoder: Encoder
+    revision: str
+
+    @property
+    def max_tokens(self) -> int:
+        return min(self.encoder.max_tokens, MAX_PASSAGE_TOKENS)
+
+    def has_made_vectors_of(self, manifest: Manifest) -> bool:
+        """Tell whether vectors can be taken over: same encoder and views."""
+        try:
+            check_encoder(manifest, self.encoder)
+        except IndexMismatchError:
+            return False
+        return manifest.max_tokens == self.max_tokens
+
+    def has_made_passages_of(self, manifest: Manifest) -> bool:
+        """Tell whether passages can be taken over: read by the same code, measured by the same encoder."""
+        return manifest.reading_revision == self.revision and self.has_made_vectors_of(manifest)
 
 
-def _config_path(paths: Sequence[Path], config: Path | None, fallback: Path) -> Path | None:
-    if config is not None:
-        if not config.is_file():
-            raise UsageError(f"There is no file {config}; give --config the path of a guide.toml.")
-        return config
-    for path in paths:
-        own = (path if path.is_dir() else path.parent) / "guide.toml"
-        if own.is_file():
-            return own
-    return fallback if fallback.is_file() else None
+# --- what has to be done ---------------------------------------------------------------------------
 
 
-def _read_signs(guide: GuideConfig, folder: Path, name: str) -> dict[str, str]:
-    if not guide.warning_signs:
-        return {}
-    signs = folder / guide.warning_signs
-    if not signs.is_dir():
-        raise ConfigError(
-            f"{name}: warning_signs names the folder {signs}, which is not there; correct it or leave it out."
-        )
-    return {path.name: _read_text(path) for path in sorted(signs.glob("*.toml"))}
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The documents with their checksums ("" where a file cannot be read), and those that repeat another.
+
+    :param duplicates: Name of a source -> the source with the same bytes that stands for both.
+    """
+
+    sources: Mapping[str, Path]
+    checksums: Mapping[str, str]
+    duplicates: Mapping[str, str]
 
 
-def _read_text(path: Path) -> str:
+def _checksum(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # Windows editors begin a file with a byte order mark
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from exc
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be read ({exc.strerror}); check its permissions.") from exc
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""  # reading it will say why
 
 
-def _read_setup(paths: Sequence[Path], config: Path | None, fallback: Path) -> _Setup:
-    path = _config_path(paths, config, fallback)
-    if path is None:
-        raise ConfigError(
-            f'There is no guide.toml in {paths[0]} nor at {fallback}; write one with a line title = "...".'
-        )
-    text = _read_text(path)
-    guide = parse_config(text, str(path))
-    sign_texts = _read_signs(guide, path.parent, str(path))
-    parse_signs(sign_texts)
-    return _Setup(guide, text, path.parent.resolve(), sign_texts)
-
-
-def _is_source(path: Path, folder: Path) -> bool:
-    is_hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
-    return (
-        path.is_file()
-        and path.suffix.lower() in SUPPORTED_SUFFIXES
-        and not is_hidden
-        and path.stem.lower() not in _IGNORED_NAMES
+def _make_plan(sources: Mapping[str, Path], manifest: Manifest | None) -> _Plan:
+    """Find out what the files hold; of equal files the one that is in the index already stands for all."""
+    checksums = {source: _checksum(path) for source, path in sources.items()}
+    live = {(entry.source, entry.sha256) for entry in manifest.sources} if manifest else set()
+    first: dict[str, str] = {}
+    for source, checksum in sorted(checksums.items(), key=lambda item: (item not in live, item[0])):
+        if checksum:
+            first.setdefault(checksum, source)
+    duplicates = {s: first[c] for s, c in checksums.items() if c and first[c] != s}
+    return _Plan(
+        sources={source: path for source, path in sources.items() if source not in duplicates},
+        checksums={source: c for source, c in checksums.items() if source not in duplicates},
+        duplicates=duplicates,
     )
 
 
-def _list_folder(folder: Path, patterns: Sequence[str]) -> dict[str, Path]:
-    files: set[Path] = set()
-    for pattern in patterns:
-        try:
-            if ".." in Path(pattern).parts:
-                raise ValueError("above the folder")
-            files.update(file for file in folder.glob(pattern) if _is_source(file, folder))
-        except (ValueError, NotImplementedError, IndexError) as exc:  # the last two for "/x" and "."
-            raise ConfigError(
-                f"sources: the pattern {pattern!r} does not name files in {folder}; "
-                'write it like "guide.pdf" or "chapters/*.md".'
-            ) from exc
-    return {file.relative_to(folder).as_posix(): file for file in files}
+def _read_live_manifest(index_dir: Path) -> tuple[str, Manifest] | None:
+    """Read the manifest of the live generation if each of its files is whole."""
+    try:
+        name = live_name(index_dir)
+        manifest = read_manifest(index_dir, name)
+        check_files(index_dir, name, manifest)
+    except GuideError:
+        return None
+    return name, manifest
 
 
-def find_sources(
-    paths: Sequence[Path], patterns: Sequence[str] = (), pattern_folder: Path | None = None
-) -> dict[str, Path]:
-    """List the documents to ingest: source name -> path, sorted.
-
-    A source is named by its path inside the folder that was given, with forward slashes. Patterns
-    hold only in the folder in which their guide.toml stands. A file that is reached twice (folders
-    within each other, links) counts once.
-
-    :raises UsageError: If a path is not there or two sources would have one name.
-    :raises ConfigError: If a pattern cannot name a file in its folder.
-    """
-    found: dict[str, Path] = {}
-    places: set[Path] = set()
-    for path in paths:
-        if not path.exists():
-            raise UsageError(
-                f"There is no file or folder {path}; give the path of a guide or of a folder with guides."
-            )
-        if path.is_file():
-            items = {path.name: path}
-        else:
-            is_home = pattern_folder is not None and path.resolve() == pattern_folder
-            items = _list_folder(path, patterns if patterns and is_home else ("**/*",))
-        for source, file in sorted(items.items()):
-            if file.resolve() in places:
-                continue
-            if source in found:
-                raise UsageError(
-                    f"{found[source]} and {file} would both be called {source}; "
-                    "rename one, or ingest their common folder."
-                )
-            found[source] = file
-            places.add(file.resolve())
-    return dict(sorted(found.items()))
+def _load_previous(index_dir: Path) -> Generation | None:
+    """Load the live generation where it can be read."""
+    try:
+        return load_live(index_dir)
+    except GuideError:
+        return None  # nothing there, damaged, or of another format: everything is made anew
 
 
 # --- one document ----------------------------------------------------------------------------------
 
 
-def _previous(live: Generation | None, source: str) -> tuple[SourceEntry | None, list[Passage]]:
-    if live is None:
-        return None, []
-    entry = next((item for item in live.manifest.sources if item.source == source), None)
-    return entry, [passage for passage in live.passages if passage.source == source]
+def _parts_of(live: Generation) -> dict[str, _Part]:
+    """Take a generation apart into what each document gave."""
+    passages: dict[str, list[Passage]] = {entry.source: [] for entry in live.manifest.sources}
+    omissions: dict[str, list[Omission]] = {entry.source: [] for entry in live.manifest.sources}
+    for passage in live.passages:
+        passages[passage.source].append(passage)
+    for omission in live.manifest.omissions:
+        omissions[omission.source].append(omission)
+    return {
+        entry.source: _Part(
+            entry, tuple(passages[entry.source]), live.pages[entry.source], tuple(omissions[entry.source])
+        )
+        for entry in live.manifest.sources
+    }
+
+
+def _move(part: _Part, source: str) -> _Part:
+    """Give what a document gives under another name."""
+    return _Part(
+        replace(part.entry, source=source),
+        move_passages(part.passages, source),
+        part.pages,
+        tuple(replace(omission, source=source) for omission in part.omissions),
+    )
 
 
 def _notices(document: Document) -> tuple[str, ...]:
-    empty = [page.label for page in document.pages if not page.text.strip()]
-    notes = list(document.warnings)
-    if empty:
-        notes.append(f"no text on page {', '.join(empty)} (blank, or a scan without recognised text)")
-    return tuple(notes)
+    # The report names the document once; a notice outlives a change of its name.
+    return tuple(warning.removeprefix(f"{document.source}: ") for warning in document.warnings)
 
 
-def _add_document(gathered: _Gathered, document: Document, encoder: Encoder, live: Generation | None) -> None:
-    blocks, omissions = find_blocks(document)
-    max_tokens = min(encoder.max_tokens, MAX_PASSAGE_TOKENS)
-    passages = split_passages(document, blocks, encoder.count_tokens, max_tokens)
+def _read_part(path: Path, source: str, maker: _Maker, reader: DocumentReader) -> _Part:
+    reading = reader.read(path, source)
+    document = reading.document
+    passages = split_passages(document, reading.blocks, maker.encoder.count_tokens, maker.max_tokens)
     if not passages:
         raise DocumentError(
-            f"{document.source} gave no passage to answer from (nothing but headings or left-out text); "
+            f"{source} gave no passage to answer from (nothing but headings or left-out text); "
             "look at the file."
         )
-    entry, before = _previous(live, document.source)
-    ids, old_ids = {p.id for p in passages}, {p.id for p in before}
-    state = DocumentState.ADDED if entry is None else DocumentState.CHANGED
-    if entry is not None and entry.sha256 == document.sha256 and ids == old_ids:
-        state = DocumentState.KEPT
-    gathered.passages.extend(passages)
-    gathered.pages[document.source] = document.pages
-    gathered.omissions.extend(omissions)
-    gathered.entries.append(SourceEntry(document.source, document.sha256, len(document.pages), len(passages)))
-    gathered.reports.append(
-        DocumentReport(
-            source=document.source,
-            state=state,
-            pages=len(document.pages),
-            passages=len(passages),
-            added=len(ids - old_ids),
-            kept=len(ids & old_ids),
-            removed=len(old_ids - ids),
-            omissions=omissions,
-            notices=_notices(document),
-        )
+    entry = SourceEntry(source, document.sha256, len(document.pages), len(passages), _notices(document))
+    return _Part(entry, tuple(passages), document.pages, reading.omissions)
+
+
+def _report_part(part: _Part, before: _Part | None, state: DocumentState, other: str = "") -> DocumentReport:
+    counts = compare_passages(before.passages if before is not None else (), part.passages)
+    return DocumentReport(
+        source=part.entry.source,
+        state=state,
+        pages=part.entry.pages,
+        passages=part.entry.passages,
+        added=counts.added,
+        changed=counts.changed,
+        kept=counts.kept,
+        removed=counts.removed,
+        omissions=part.omissions,
+        notices=part.entry.notices,
+        other=other,
     )
 
 
-def _keep_previous(gathered: _Gathered, source: str, problem: str, live: Generation | None) -> None:
-    entry, before = _previous(live, source)
-    if live is not None and entry is not None:
-        gathered.passages.extend(before)
-        gathered.pages[source] = live.pages[source]
-        gathered.entries.append(entry)
-        gathered.omissions.extend(item for item in live.manifest.omissions if item.source == source)
-    gathered.reports.append(
-        DocumentReport(
-            source=source,
-            state=DocumentState.FAILED,
-            passages=len(before),
-            kept=len(before),
-            problem=problem,
-        )
-    )
+def _report_failure(source: str, problem: str, before: _Part | None) -> DocumentReport:
+    kept = before.entry.passages if before is not None else 0
+    return DocumentReport(source, DocumentState.FAILED, passages=kept, kept=kept, problem=problem)
+
+
+# --- all documents ---------------------------------------------------------------------------------
 
 
 def _gather(
-    sources: Mapping[str, Path], encoder: Encoder, live: Generation | None, progress: Progress
+    plan: _Plan,
+    maker: _Maker,
+    reader: DocumentReader,
+    live: Generation | None,
+    is_rebuild: bool,
+    progress: Progress,
 ) -> _Gathered:
     gathered = _Gathered()
-    for done, (source, path) in enumerate(sources.items()):
-        progress("reading", done, len(sources))
-        try:
-            _add_document(gathered, read_document(path, source), encoder, live)
-        except DocumentError as exc:
-            _keep_previous(gathered, source, str(exc), live)
-    progress("reading", len(sources), len(sources))
-    for entry in live.manifest.sources if live is not None else ():
-        if entry.source not in sources:
-            gathered.reports.append(
-                DocumentReport(source=entry.source, state=DocumentState.REMOVED, removed=entry.passages)
-            )
+    befores = _parts_of(live) if live is not None else {}
+    can_take_over = live is not None and not is_rebuild and maker.has_made_passages_of(live.manifest)
+    # Files that have another name now: content -> what stood under the name that has gone.
+    gone = {p.entry.sha256: p for name, p in befores.items() if name not in plan.checksums}
+    renamed: set[str] = set()
+    for done, (source, path) in enumerate(plan.sources.items()):
+        progress("reading", done, len(plan.sources))
+        checksum, before = plan.checksums[source], befores.get(source)
+        if can_take_over and before is not None and before.entry.sha256 == checksum:
+            gathered.add(before, _report_part(before, before, DocumentState.KEPT))
+        elif can_take_over and before is None and checksum in gone:
+            part, earlier = _move(gone[checksum], source), gone[checksum].entry.source
+            renamed.add(earlier)
+            gathered.add(part, _report_part(part, part, DocumentState.RENAMED, earlier))
+        else:
+            gathered.read += 1
+            gathered.add(*_read_again(path, source, maker, reader, before))
+    progress("reading", len(plan.sources), len(plan.sources))
+    entries = {name: part.entry for name, part in befores.items()}
+    gathered.reports += _report_absent(plan, entries, renamed)
     return gathered
+
+
+def _read_again(
+    path: Path, source: str, maker: _Maker, reader: DocumentReader, before: _Part | None
+) -> tuple[_Part | None, DocumentReport]:
+    """Read a document; where that fails, what it gave before stays."""
+    try:
+        part = _read_part(path, source, maker, reader)
+    except DocumentError as exc:
+        return before, _report_failure(source, str(exc), before)
+    if before is None:
+        return part, _report_part(part, None, DocumentState.ADDED)
+    is_same = before.entry.sha256 == part.entry.sha256 and before.passages == part.passages
+    return part, _report_part(part, before, DocumentState.KEPT if is_same else DocumentState.CHANGED)
+
+
+def _report_absent(
+    plan: _Plan, entries: Mapping[str, SourceEntry], renamed: set[str]
+) -> list[DocumentReport]:
+    """Report what gives nothing to the index: duplicates, and sources that were taken away."""
+    reports = [
+        DocumentReport(
+            source,
+            DocumentState.DUPLICATE,
+            removed=entries[source].passages if source in entries else 0,
+            other=other,
+        )
+        for source, other in plan.duplicates.items()
+    ]
+    reports += [
+        DocumentReport(name, DocumentState.REMOVED, removed=entry.passages)
+        for name, entry in entries.items()
+        if name not in plan.sources and name not in plan.duplicates and name not in renamed
+    ]
+    return reports
 
 
 # --- vectors ---------------------------------------------------------------------------------------
@@ -325,9 +350,10 @@ def _encode(
     if live is not None:
         known = dict(zip((view.text for view in live.views), live.vectors.vectors(), strict=True))
     missing = [text for text in dict.fromkeys(view.text for view in views) if text not in known]
-    for start in range(0, len(missing), PASSAGE_BATCH_SIZE):
+    missing.sort(key=len, reverse=True)
+    for start in range(0, len(missing), TEXTS_AT_ONCE):
         progress("encoding", start, len(missing))
-        batch = missing[start : start + PASSAGE_BATCH_SIZE]
+        batch = missing[start : start + TEXTS_AT_ONCE]
         known.update(zip(batch, encoder.encode_passages(batch), strict=True))
     progress("encoding", len(missing), len(missing))
     return np.stack([known[view.text] for view in views]), len(missing)
@@ -336,32 +362,18 @@ def _encode(
 # --- the whole -------------------------------------------------------------------------------------
 
 
-def _load_previous(index_dir: Path) -> Generation | None:
-    """Load the live generation where it can be read."""
-    try:
-        return load_live(index_dir)
-    except GuideError:
-        return None  # nothing there, damaged, or of another format: everything is made anew
-
-
-def _can_build_upon(live: Generation, encoder: Encoder) -> bool:
-    """Tell whether vectors can be taken over: same encoder and passage parameters."""
-    try:
-        check_encoder(live.manifest, encoder)
-    except IndexMismatchError:
-        return False
-    return live.manifest.max_tokens == min(encoder.max_tokens, MAX_PASSAGE_TOKENS)
-
-
-def _is_current(live: Generation | None, gathered: _Gathered, views: list[View], setup: _Setup) -> bool:
+def _is_current(
+    live: Generation | None, gathered: _Gathered, views: list[View], setup: Setup, maker: _Maker
+) -> bool:
     if live is None:
         return False
     return (
-        live.passages == tuple(gathered.passages)
+        live.manifest.reading_revision == maker.revision  # else the next ingest would read all again
+        and live.passages == gathered.passages
         and live.views == tuple(views)
         and live.pages == gathered.pages
-        and live.manifest.sources == tuple(gathered.entries)
-        and live.manifest.omissions == tuple(gathered.omissions)
+        and live.manifest.sources == gathered.entries
+        and live.manifest.omissions == gathered.omissions
         and live.guide == setup.guide
         and live.signs == parse_signs(setup.sign_texts)
     )
@@ -371,6 +383,69 @@ def _silent(what: str, done: int, total: int) -> None:
     """Report progress to nobody."""
 
 
+def _report_unchanged(name: str, manifest: Manifest, plan: _Plan) -> Report:
+    """Report an ingest that found everything done, from the manifest alone."""
+    omissions: dict[str, list[Omission]] = {entry.source: [] for entry in manifest.sources}
+    for omission in manifest.omissions:
+        omissions[omission.source].append(omission)
+    reports = [
+        DocumentReport(
+            entry.source,
+            DocumentState.KEPT,
+            pages=entry.pages,
+            passages=entry.passages,
+            kept=entry.passages,
+            omissions=tuple(omissions[entry.source]),
+            notices=entry.notices,
+        )
+        for entry in manifest.sources
+    ]
+    reports += _report_absent(plan, {}, set())
+    return Report(
+        generation=name,
+        is_changed=False,
+        documents=tuple(reports),
+        passages=manifest.passages,
+        views=manifest.views,
+        read=0,
+        encoded=0,
+        seconds=0.0,
+    )
+
+
+def _is_in_service(index_dir: Path) -> bool:
+    try:
+        live_name(index_dir)
+    except IndexMissingError:
+        return False
+    except GuideError:
+        return True  # damaged: something stands there
+    return True
+
+
+def _end_without_documents(index_dir: Path, problem: str) -> DocumentError:
+    """Take an index whose documents are all gone out of service; gives the error to raise.
+
+    What was taken away must not be answered from, and an index without passages answers nothing.
+    """
+    if not _is_in_service(index_dir):
+        return DocumentError(problem)
+    withdraw(index_dir)
+    return DocumentError(
+        f"{problem} The index {index_dir} is out of service until then: all its documents were taken away."
+    )
+
+
+def _no_document(paths: Sequence[Path], index_dir: Path, patterns: Sequence[str]) -> DocumentError:
+    kinds = ", ".join(sorted(SUPPORTED_SUFFIXES))
+    named = f", or mend the patterns in guide.toml (sources = {[*patterns]})" if patterns else ""
+    problem = f"There is no document in {', '.join(map(str, paths))}; put a guide there ({kinds}){named}."
+    if patterns or not _is_in_service(index_dir):  # a slip in guide.toml takes nothing out of service
+        return DocumentError(problem)
+    with hold_lock(index_dir):
+        return _end_without_documents(index_dir, problem)
+
+
 def ingest(
     paths: Sequence[Path],
     index_dir: Path,
@@ -378,86 +453,166 @@ def ingest(
     config: Path | None = None,
     fallback_config: Path = FALLBACK_CONFIG,
     is_rebuild: bool = False,
+    is_forced: bool = False,
+    password: str = "",
     make_encoder: Callable[[str], Encoder] = load_encoder,
+    find_losses: FindLosses = find_losses,
     progress: Progress = _silent,
 ) -> Report:
     """Bring the index folder up to date with the documents.
 
     :param paths: Files and folders to ingest; what is not among them is removed from the index.
     :param config: A guide.toml that wins over the folder's own.
-    :param is_rebuild: Encode everything anew; a document that fails still keeps the passages it had.
+    :param is_rebuild: Make everything anew; a document that fails still keeps the passages it had.
+    :param is_forced: Put the new index live whatever it loses.
+    :param password: Opens locked PDFs instead of the one in guide.toml.
+    :param find_losses: The quality gate, asked where guide.toml names judged questions.
     :raises UsageError: If a path is not there.
-    :raises ConfigError: If guide.toml or a warning-sign file is wrong.
-    :raises DocumentError: If there is no document, or none that could be read.
+    :raises ConfigError: If guide.toml, a warning-sign file or the evaluation file is wrong.
+    :raises DocumentError: If there is no document, or none that could be read; an index of documents
+        that were all taken away is then out of service.
     :raises EncoderError: If the encoder is not on this machine.
     :raises IndexLockedError: If another ingest writes to the same folder.
+    :raises OSError: If the index cannot be written; the live generation stays.
     """
     started = time.perf_counter()
-    for path in paths:
-        if not path.exists():
-            raise UsageError(
-                f"There is no file or folder {path}; give the path of a guide or of a folder with guides."
-            )
-    setup = _read_setup(paths, config, fallback_config)
-    guide_patterns = setup.guide.sources
-    sources = find_sources(paths, guide_patterns, setup.folder)
+    check_paths(paths)
+    setup = read_setup(paths, config, fallback_config)
+    sources = find_sources(paths, setup.guide.sources, setup.folder)
     if not sources:
-        kinds = ", ".join(sorted(SUPPORTED_SUFFIXES))
-        named = (
-            f", or mend the patterns in guide.toml (sources = {[*guide_patterns]})" if guide_patterns else ""
-        )
-        raise DocumentError(
-            f"There is no document in {', '.join(map(str, paths))}; put a guide there ({kinds}){named}."
-        )
+        raise _no_document(paths, index_dir, setup.guide.sources)
     with hold_lock(index_dir):
-        encoder = make_encoder(setup.guide.encoder)
-        previous = _load_previous(index_dir)
-        can_build_upon = previous is not None and not is_rebuild and _can_build_upon(previous, encoder)
-        live = previous if can_build_upon else None
-        gathered = _gather(sources, encoder, previous, progress)
-        if not gathered.passages:
-            raise DocumentError(" ".join(report.problem for report in gathered.reports if report.problem))
-        views = make_views(gathered.passages)
-        name, encoded, is_changed = live.name if live else "", 0, False
-        if not _is_current(live, gathered, views, setup):
-            vectors, encoded = _encode(views, encoder, live, progress)
-            name = _publish(index_dir, setup, gathered, views=views, vectors=vectors, encoder=encoder)
-            is_changed = True
-    return Report(
-        generation=name,
-        is_changed=is_changed,
-        documents=tuple(sorted(gathered.reports, key=lambda report: report.source)),
-        passages=len(gathered.passages),
-        views=len(views),
-        encoded=encoded,
-        seconds=time.perf_counter() - started,
+        maker = _Maker(make_encoder(setup.guide.encoder), reading_revision())
+        found = None if is_rebuild else _read_live_manifest(index_dir)
+        plan = _make_plan(sources, found[1] if found is not None else None)
+        if found is not None and _is_settled(found[1], plan, setup, maker):
+            report = _report_unchanged(*found, plan)
+        else:
+            limits = setup.guide.reading
+            limits = replace(limits, password=password or limits.password)
+            gate = _Gate(_read_judged(setup), make_encoder, find_losses, is_forced)
+            report = _update(index_dir, plan, setup, maker, gate, limits, is_rebuild, progress)
+    documents = sorted(report.documents, key=lambda document: document.source)
+    return replace(report, documents=tuple(documents), seconds=time.perf_counter() - started)
+
+
+def _is_settled(manifest: Manifest, plan: _Plan, setup: Setup, maker: _Maker) -> bool:
+    """Tell from checksums alone whether there is nothing to do."""
+    return (
+        {entry.source: entry.sha256 for entry in manifest.sources} == plan.checksums
+        and same_texts(manifest, setup.guide_text, setup.sign_texts)
+        and maker.has_made_passages_of(manifest)
     )
 
 
-def _publish(
+def _read_judged(setup: Setup) -> tuple[Judged, ...] | None:
+    if not setup.guide.evaluation:
+        return None
+    return read_judged(setup.folder / setup.guide.evaluation, str(setup.folder / "guide.toml"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """Decides whether a staged generation goes live.
+
+    :param judged: None where the guide names no judged questions: then nothing is held back.
+    """
+
+    judged: tuple[Judged, ...] | None
+    make_encoder: Callable[[str], Encoder]
+    find_losses: FindLosses
+    is_forced: bool
+
+    def losses(self, staged: Generation, live: Generation | None, encoder: Encoder) -> tuple[str, ...]:
+        if live is None or self.judged is None:
+            return ()
+        before = Candidate(live, self._encoder_of(live, encoder))
+        return self.find_losses(Candidate(staged, encoder), before, self.judged)
+
+    def _encoder_of(self, live: Generation, encoder: Encoder) -> Encoder | None:
+        """Give the encoder of the live vectors, which a new guide.toml may have changed."""
+        with contextlib.suppress(IndexMismatchError):
+            check_encoder(live.manifest, encoder)
+            return encoder
+        with contextlib.suppress(GuideError):
+            earlier = self.make_encoder(live.guide.encoder)
+            check_encoder(live.manifest, earlier)
+            return earlier
+        return None
+
+
+def _update(
     index_dir: Path,
-    setup: _Setup,
+    plan: _Plan,
+    setup: Setup,
+    maker: _Maker,
+    gate: _Gate,
+    limits: ReadingLimits,
+    is_rebuild: bool,
+    progress: Progress,
+) -> Report:
+    previous = _load_previous(index_dir)
+    can_build_upon = previous is not None and not is_rebuild and maker.has_made_vectors_of(previous.manifest)
+    live = previous if can_build_upon else None
+    with DocumentReader(limits) as reader:
+        gathered = _gather(plan, maker, reader, previous, is_rebuild, progress)
+    if not gathered.parts:
+        problems = " ".join(report.problem for report in gathered.reports if report.problem)
+        raise _end_without_documents(index_dir, problems)
+    views = make_views(gathered.passages)
+    name, encoded, is_changed = live.name if live else "", 0, False
+    losses: tuple[str, ...] = ()
+    if not _is_current(live, gathered, views, setup, maker):
+        vectors, encoded = _encode(views, maker.encoder, live, progress)
+        staged_name = _stage(index_dir, setup, gathered, views=views, vectors=vectors, maker=maker)
+        staged = load_staged(index_dir, staged_name)  # whole, as it was written, or an error
+        losses = gate.losses(staged, previous, maker.encoder)
+        is_changed = not losses or gate.is_forced
+        if is_changed:
+            publish(index_dir, staged_name)
+            name = staged_name
+        else:
+            discard_staged(index_dir)
+            name = previous.name if previous is not None else ""
+    return Report(
+        generation=name,
+        is_changed=is_changed,
+        documents=tuple(gathered.reports),
+        passages=len(gathered.passages),
+        views=len(views),
+        read=gathered.read,
+        encoded=encoded,
+        seconds=0.0,
+        losses=losses,
+        is_held_back=bool(losses) and not is_changed,
+    )
+
+
+def _stage(
+    index_dir: Path,
+    setup: Setup,
     gathered: _Gathered,
     *,
     views: Sequence[View],
     vectors: Matrix,
-    encoder: Encoder,
+    maker: _Maker,
 ) -> str:
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        encoder_name=encoder.name,
-        encoder_revision=encoder.revision,
+        encoder_name=maker.encoder.name,
+        encoder_revision=maker.encoder.revision,
         dimension=vectors.shape[1],
-        max_tokens=min(encoder.max_tokens, MAX_PASSAGE_TOKENS),
+        max_tokens=maker.max_tokens,
         views_version=VIEWS_VERSION,
-        sources=tuple(gathered.entries),
+        reading_revision=maker.revision,
+        sources=gathered.entries,
         passages=len(gathered.passages),
         views=len(views),
-        omissions=tuple(gathered.omissions),
+        omissions=gathered.omissions,
         files={},
     )
-    name = write_generation(
+    return write_generation(
         index_dir,
         passages=gathered.passages,
         pages=gathered.pages,
@@ -467,23 +622,3 @@ def _publish(
         sign_texts=setup.sign_texts,
         manifest=manifest,
     )
-    publish(index_dir, name)
-    return name
-
-
-def fingerprint(paths: Sequence[Path], config: Path | None, fallback_config: Path = FALLBACK_CONFIG) -> str:
-    """Tell one state of what an ingest would read from another by names, sizes and times, for ``--watch``."""
-    try:
-        own = _config_path(paths, config, fallback_config)
-        files = [own] if own is not None else []
-        patterns: tuple[str, ...] = ()
-        if own is not None:
-            guide = parse_config(_read_text(own), str(own))
-            patterns = guide.sources
-            if guide.warning_signs:
-                files += sorted((own.parent / guide.warning_signs).glob("*.toml"))
-        files += find_sources(paths, patterns, own.parent.resolve() if own is not None else None).values()
-        stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    except (GuideError, OSError) as exc:  # an ingest would say the same, until it is mended
-        return hashlib.sha256(str(exc).encode()).hexdigest()
-    return hashlib.sha256(repr(stats).encode()).hexdigest()

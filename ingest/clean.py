@@ -6,9 +6,10 @@ paragraph is.
 """
 
 import html
+import itertools
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -78,25 +79,38 @@ LIGATURES = {
 HYPHENS = "-\u2010\u2011"
 REPLACED = {**dict.fromkeys(INVISIBLE, ""), **LIGATURES, "\u2010": "-", "\u2011": "-"}
 
-_REPLACED = re.compile("[" + "".join(REPLACED) + "]")
-_SPACE = re.compile(r"\s+")
+# The zero-width joiner makes one sign of several ("woman" + "staff" = "health worker"): between the
+# parts of an emoji it stays. Arrows, symbols and pictographs; a part may end in a variation selector.
+_EMOJI = "\u2190-\u21ff\u2300-\u23ff\u2460-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff"
+_REPLACED = re.compile(f"[{''.join(REPLACED)}](?<![{_EMOJI}\ufe0f]\u200d(?=[{_EMOJI}]))")
+_SPACE = re.compile(r" \s+|[^\S ]\s*|\A | \Z")  # all but a single space between words
 _LINE_END_DASH = re.compile(r"(?<=\w)(?P<dash>[-\u2013])[^\S\n]*\n\s*(?=\w)")
 _WORD_BEFORE = re.compile(r"[^\W_]+(?:[-'\u2019][^\W_]+)*$")
 _WORD_AFTER = re.compile(r"[^\W_]+")
-_COMPOUND = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
+# Here and below, a look back or a possessive "++" keeps the search linear: without it, every place
+# within a long run (letters, spaces, dots) is tried as its beginning.
+_COMPOUND = re.compile(r"(?<![^\W\d_])[^\W\d_]++(?:-[^\W\d_]++)+")
 _WORD = re.compile(r"[^\W\d_]+")
 _BROKEN = re.compile(r"(?<![\w-])(?P<first>[^\W\d_]{2,})-[^\S\n]*\n\s*(?P<second>[^\W\d_]{3,})(?![\w-])")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _WORD_CONTEXT = 60  # characters looked at on either side of a hyphen: longer than any word
+# Marks on one letter composed at a time, as in UAX #15 (Stream-Safe Text Format), which says 30:
+# the time for a run of marks grows with the square of its length.
+_MAX_CLUSTER = 256
+_LONG_CLUSTER = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\u1160-\u11ff]){{{_MAX_CLUSTER}}}")
+_MAX_NESTING = 8  # links within links, and escapes of escapes, that are undone
 
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~\n])")
 _AUTOLINK = re.compile(r"<((?:https?|ftp|mailto):[^<>\s]*|[\w.+-]+@[\w.-]+)>")
-_TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>|<![A-Za-z][^<>]*>", re.DOTALL)
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<![A-Za-z][^<>]*>")
+_MARKED = re.compile(f"{_AUTOLINK.pattern}|{_TAG.pattern}")
+_COMMENT_OR_MARKED = re.compile(f"{_AUTOLINK.pattern}|<!--.*?-->|{_TAG.pattern}", re.DOTALL)
 _LINK = re.compile(
     r"!?\[((?:[^\[\]\\]|\\.)*)\]"
     r"(?:\((?:[^()\s]|\([^()\s]*\))*(?:\s+[\"'][^\"']*[\"'])?\)|\[[^\[\]]*\])"
 )
 _FOOTNOTE = re.compile(r"\[\^[^\[\]\s]+\]")
+_BRACKETED = re.compile(f"{_LINK.pattern}|{_FOOTNOTE.pattern}")
 _QUOTE_PREFIX = re.compile(r"^[ \t]{0,3}(?:>[ \t]?)+", re.MULTILINE)
 _DELIMITERS = re.compile(r"\*+|_+|~~|`+")
 
@@ -145,8 +159,9 @@ class _Traced:
 def normalise(text: str, compounds: frozenset[str] = frozenset()) -> str:
     r"""Bring raw text into the form in which it is quoted; doing it twice changes nothing.
 
-    Unicode NFC; ligatures spelled out; soft hyphens and zero-width characters removed; hyphen
-    variants written "-"; every run of white space one space; a word broken at a line end mended.
+    Unicode NFC; ligatures spelled out; soft hyphens and zero-width characters removed (the joiner
+    stays between the parts of an emoji); hyphen variants written "-"; every run of white space one
+    space; a word broken at a line end mended.
     The hyphen of a broken word goes ("exer-\ncise") unless it looks like part of a compound: a
     first part such as "self", "well", "low", "non" ("Self-\ndiagnosing"); a second part such as
     "based" or of two letters ("warm-\nup"); a part that has a hyphen already ("step-by-\nstep"); a
@@ -230,12 +245,15 @@ def match_key(text: str) -> str:
     :return: The key; empty for text without letters, figures or punctuation.
     """
     key = _REPLACED.sub(lambda match: REPLACED[match.group()], text)
-    while _ENTITY.search(key) and (plain := _ENTITY.sub(_unescape, key)) != key:
+    for _ in range(_MAX_NESTING):
+        plain = _ENTITY.sub(_unescape, key)
+        if plain == key:
+            break
         key = plain
     key = _KEY_DROPPED.sub("", key)
     key = _KEY_TAG.sub("", key)
     key = _KEY_TARGET.sub("]", key.replace("![", "["))
-    return unicodedata.normalize("NFC", re.sub(r"[\[\]<>]", "", key))
+    return _compose_text(re.sub(r"[\[\]<>]", "", key))
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -257,19 +275,29 @@ def _normalise(raw: str, compounds: frozenset[str], *, has_markup: bool) -> _Tra
 def _compose(traced: _Traced) -> _Traced:
     """Bring clusters of a letter and its marks into NFC."""
     text = traced.text
-    if unicodedata.is_normalized("NFC", text):
+    if text.isascii() or (not _LONG_CLUSTER.search(text) and unicodedata.is_normalized("NFC", text)):
         return traced
     edits: list[_Edit] = []
-    start = 0
-    for end in range(1, len(text) + 1):
-        if end < len(text) and _continues_cluster(text[end]):
-            continue
+    for start, end in _find_clusters(text):
         cluster = text[start:end]
         composed = unicodedata.normalize("NFC", cluster)
         if composed != cluster:
             edits.append(_Edit(start, end, composed))
-        start = end
     return traced.edit(edits)
+
+
+def _compose_text(text: str) -> str:
+    if not _LONG_CLUSTER.search(text):
+        return unicodedata.normalize("NFC", text)
+    return "".join(unicodedata.normalize("NFC", text[start:end]) for start, end in _find_clusters(text))
+
+
+def _find_clusters(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for end in range(1, len(text) + 1):
+        if end == len(text) or end - start == _MAX_CLUSTER or not _continues_cluster(text[end]):
+            yield start, end
+            start = end
 
 
 def _continues_cluster(character: str) -> bool:
@@ -318,8 +346,11 @@ def _strip_markup(traced: _Traced) -> _Traced:
     """Take Markdown's inline marks out; what they mark stays."""
     traced = traced.edit([_Edit(m.start(), m.end(), "") for m in _QUOTE_PREFIX.finditer(traced.text)])
     traced = traced.edit(list(_strip_tags(traced.text)))
-    while edits := list(_strip_links(traced.text)):
-        traced = traced.edit(edits)
+    for _ in range(_MAX_NESTING):
+        links = list(_strip_links(traced.text))
+        if not links:
+            break
+        traced = traced.edit(links)
     traced = traced.edit(_strip_delimiters(traced.text))
     edits = [_Edit(m.start(), m.start() + 1, "") for m in _ESCAPE.finditer(traced.text)]
     traced = traced.edit(edits)
@@ -327,7 +358,10 @@ def _strip_markup(traced: _Traced) -> _Traced:
 
 
 def _strip_tags(text: str) -> Iterator[_Edit]:
-    for match in re.finditer(f"{_AUTOLINK.pattern}|{_TAG.pattern}", text, re.DOTALL):
+    # Behind the last "-->" no comment is closed: looked for there, each would run to the end.
+    closed = text.rfind("-->") + len("-->") if "-->" in text else 0
+    found = itertools.chain(_COMMENT_OR_MARKED.finditer(text, 0, closed), _MARKED.finditer(text, closed))
+    for match in found:
         address = match.group(1)
         if address:
             yield _Edit(match.start(), match.start() + 1, "")
@@ -337,7 +371,7 @@ def _strip_tags(text: str) -> Iterator[_Edit]:
 
 
 def _strip_links(text: str) -> Iterator[_Edit]:
-    for match in re.finditer(f"{_LINK.pattern}|{_FOOTNOTE.pattern}", text):
+    for match in _BRACKETED.finditer(text):
         if match.group(1) is None:
             yield _Edit(match.start(), match.end(), "")
             continue
@@ -348,16 +382,19 @@ def _strip_links(text: str) -> Iterator[_Edit]:
 def _strip_delimiters(text: str) -> list[_Edit]:
     """Remove pairs of emphasis marks and back-ticks; a mark without its partner is text."""
     opened: list[re.Match[str]] = []
+    places: defaultdict[str, list[int]] = defaultdict(list)  # of each mark within ``opened``
     edits: list[_Edit] = []
     for match in _DELIMITERS.finditer(text):
         before = text[match.start() - 1] if match.start() else " "
         after = text[match.end()] if match.end() < len(text) else " "
         if before == "\\" or (match.group()[0] == "_" and before.isalnum() and after.isalnum()):
             continue
-        partner = next((o for o in reversed(opened) if o.group() == match.group()), None)
-        if partner is not None and not before.isspace():
-            edits += [_Edit(m.start(), m.end(), "") for m in (partner, match)]
-            del opened[opened.index(partner) :]
+        if places[match.group()] and not before.isspace():
+            place = places[match.group()][-1]
+            edits += [_Edit(m.start(), m.end(), "") for m in (opened[place], match)]
+            while len(opened) > place:
+                places[opened.pop().group()].pop()
         elif not after.isspace():
+            places[match.group()].append(len(opened))
             opened.append(match)
     return sorted(edits, key=lambda edit: edit.start)

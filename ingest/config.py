@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingest.datatypes import ReadingLimits
 from ingest.errors import ConfigError
 from ingest.signs import EmergencyNumbers
 
@@ -37,7 +38,9 @@ class GuideConfig:
 
     :param sources: Glob patterns of the documents in the folder; empty means every supported file.
     :param encoder: Name or path of a sentence-transformers model, "" for the bundled one.
+    :param evaluation: File of judged questions for the quality gate, relative to guide.toml; "" for none.
     :param warning_signs: Folder of the warning-sign files, relative to guide.toml; "" for none.
+    :param reading: Limits of size, pages, time and memory, and the password that opens locked PDFs.
     :param numbers: Whom to call, in the wording of the region.
     :param decline_threshold: Least similarity of an answer, None to use the calibrated one.
     """
@@ -47,13 +50,22 @@ class GuideConfig:
     disclaimer: str = DEFAULT_DISCLAIMER
     sources: tuple[str, ...] = ()
     encoder: str = ""
+    evaluation: str = ""
     warning_signs: str = ""
     region: str = "default"
     numbers: EmergencyNumbers = field(default=DEFAULT_NUMBERS)
     accent: str = DEFAULT_ACCENT
     max_message_chars: int = MAX_MESSAGE_CHARS
     decline_threshold: float | None = None
+    reading: ReadingLimits = field(default=ReadingLimits())
 
+
+_READING_LIMITS = {
+    "max_document_mib": "max_document_mib",
+    "max_pages": "max_pages",
+    "max_read_seconds": "max_seconds",
+    "max_read_memory_mib": "max_memory_mib",
+}
 
 # key -> type; a table is a nested mapping
 _SCHEMA: dict[str, Any] = {
@@ -62,11 +74,13 @@ _SCHEMA: dict[str, Any] = {
     "disclaimer": str,
     "sources": list,
     "encoder": str,
+    "evaluation": str,
     "warning_signs": str,
     "region": str,
     "emergency": dict,
     "page": {"accent": str},
-    "limits": {"max_message_chars": int},
+    "limits": {"max_message_chars": int, **dict.fromkeys(_READING_LIMITS, int)},
+    "password": str,
     "decline": {"threshold": (int, float)},
 }
 _TYPE_NAMES = {str: "text in quotes", list: "a list", int: "a whole number", (int, float): "a number"}
@@ -135,6 +149,10 @@ def parse_config(text: str, name: str = "guide.toml") -> GuideConfig:
     _need(threshold is None or 0 <= threshold <= 1, name, "decline.threshold must lie between 0 and 1.")
     max_chars = data.get("limits", {}).get("max_message_chars", MAX_MESSAGE_CHARS)
     _need(max_chars >= 100, name, "limits.max_message_chars must be 100 or more.")
+    limits = data.get("limits", {})
+    for key in _READING_LIMITS:
+        _need(limits.get(key, 1) >= 1, name, f"limits.{key} must be 1 or more.")
+    given = {to: limits[key] for key, to in _READING_LIMITS.items() if key in limits}
     accent = data.get("page", {}).get("accent", DEFAULT_ACCENT)
     is_colour = (
         len(accent) == 7 and accent[0] == "#" and all(c in "0123456789abcdefABCDEF" for c in accent[1:])
@@ -147,10 +165,12 @@ def parse_config(text: str, name: str = "guide.toml") -> GuideConfig:
         disclaimer=data.get("disclaimer", DEFAULT_DISCLAIMER).strip(),
         sources=tuple(sources),
         encoder=data.get("encoder", ""),
+        evaluation=data.get("evaluation", ""),
         warning_signs=data.get("warning_signs", ""),
         region=region,
         numbers=_numbers(data.get("emergency", {}), region, name),
         accent=accent,
         max_message_chars=max_chars,
         decline_threshold=threshold,
+        reading=ReadingLimits(**given, password=data.get("password", "")),
     )

@@ -22,6 +22,7 @@ __all__ = [
     "Page",
     "Passage",
     "PassageKind",
+    "ReadingLimits",
     "Segment",
     "SegmentRole",
     "Span",
@@ -149,6 +150,22 @@ class Document:
     title: str = ""
     has_markup: bool = False
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLimits:
+    """What a document may cost, and the password that may open it.
+
+    :param max_seconds: Of reading, before the reading process is ended.
+    :param max_memory_mib: By which the reading process may grow, where the system can limit it.
+    :param password: Opens locked PDFs; an empty one is always tried.
+    """
+
+    max_document_mib: int = 100
+    max_pages: int = 5000
+    max_seconds: int = 300
+    max_memory_mib: int = 1024
+    password: str = ""
 
 
 class BlockKind(StrEnum):

@@ -6,11 +6,13 @@ GuideError
 ├── DocumentError         a source file cannot be read
 ├── EncoderError          the encoder's weights are missing or not the expected ones
 ├── IndexMissingError     there is no index where one was expected
+│   └── IndexWithdrawnError   all documents of the index were taken away
 ├── IndexMismatchError    the index was built for another format, encoder or passage size
 ├── IndexDamagedError     a file of the index is gone or its checksum is wrong
 └── IndexLockedError      another ingest is writing to the same index folder
 """
 
+import errno
 import io
 import os
 import sys
@@ -25,6 +27,7 @@ __all__ = [
     "IndexLockedError",
     "IndexMismatchError",
     "IndexMissingError",
+    "IndexWithdrawnError",
     "UsageError",
     "explain_os_error",
     "run_command",
@@ -55,6 +58,10 @@ class IndexMissingError(GuideError):
     """Raised when there is no index in the folder that was named."""
 
 
+class IndexWithdrawnError(IndexMissingError):
+    """Raised when all documents of the index were taken away, and nothing may be answered from them."""
+
+
 class IndexMismatchError(GuideError):
     """Raised when the index was built with another format, encoder or passage size."""
 
@@ -71,6 +78,8 @@ def explain_os_error(exc: OSError) -> str:
     """Say in one sentence which file could not be had, and what to look at."""
     place = exc.filename or "A file"
     reason = exc.strerror or exc
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{place} cannot be written: {reason}. Make room and run this again; the index is as it was."
     return (
         f"{place} cannot be read or written: {reason}. Check that it is there, its permissions, and --index."
     )

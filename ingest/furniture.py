@@ -4,6 +4,7 @@ Takes rows, gives the rows that stay, the headings that the contents list names,
 row left out. In doubt a row stays.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from ingest.datatypes import Document, Omission
 from ingest.layout import Gap, Row, most_frequent_size, row_key, title_key
 
-__all__ = ["CONTENTS_TITLE", "Furniture", "find_furniture", "is_blurb", "strip_leader"]
+__all__ = ["CONTENTS_TITLE", "Furniture", "find_blurb", "find_furniture", "strip_leader"]
 
 MIN_RUNNING_PAGES = 3  # a line must come back on so many pages (on both of a document of two)
 MIN_RUNNING_SHARE = 0.5  # and on this share of the pages with text
@@ -32,15 +33,18 @@ TRAILING_TITLE = re.compile(
     r"|index)$",
     re.IGNORECASE,
 )
-QUESTION_MARK = re.compile(r"^(?:q|question)\s*\d*\s*[:.)]\s", re.IGNORECASE)
+QUESTION_MARK = re.compile(r"^(?:q|question)\s*+\d*+\s*+[:.)]\s", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(
-    r"^[\W_]*(?:page|p\.|seite)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|von)\s*\d{1,4})?[\W_]*$",
+    r"^[\W_]*+(?:page|p\.|seite)?\s*+(?:\d{1,4}|[ivxlc]{1,7})(?:\s*+(?:of|/|von)\s*+\d{1,4})?[\W_]*$",
     re.IGNORECASE,
 )
+# Both look back, and take all they can, to be linear in a long run of dots or spaces.
 _LEADER = re.compile(
-    r"(?:\s*[.\u2026_\u00b7]){2,}\s*(?:\d{1,4}|[ivxlc]{1,7})?\s*$|\s+(?:\d{1,4}|[ivxlc]{1,7})\s*$",
+    r"(?<![\s.\u2026_\u00b7])(?:\s*+[.\u2026_\u00b7]){2,}+\s*+(?:(?:\d{1,4}|[ivxlc]{1,7})\s*+)?$"
+    r"|(?<!\s)\s++(?:\d{1,4}|[ivxlc]{1,7})\s*$",
     re.IGNORECASE,
 )
+_HAS_LEADER = re.compile(r"(?<![\s.\u2026_])(?:\s*+[.\u2026_]){3,}+\s*+\w*+\s*$")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _EDITION = re.compile(
     r"\b(?:edition|e-?book|isbn|paperback|hardcover|publish(?:er|ed by)|bestsell\w+|textbook)\b",
@@ -98,17 +102,12 @@ def _mark_page_starts(rows: Sequence[Row], left_out: Container[Row]) -> list[Row
 
 
 def _report(document: Document, rows: Sequence[Row], left_out: dict[Row, str]) -> tuple[Omission, ...]:
-    omissions: list[Omission] = []
-    for row in rows:
-        reason = left_out.get(row)
-        if reason is None:
-            continue
-        last = omissions[-1] if omissions else None
-        if last and (last.page_index, last.reason) == (row.page_index, reason):
-            omissions[-1] = Omission(document.source, row.page_index, reason, f"{last.text}\n{row.text}")
-        else:
-            omissions.append(Omission(document.source, row.page_index, reason, row.text))
-    return tuple(omissions)
+    dropped = ((row, left_out[row]) for row in rows if row in left_out)
+    runs = itertools.groupby(dropped, key=lambda pair: (pair[0].page_index, pair[1]))
+    return tuple(
+        Omission(document.source, page_index, reason, "\n".join(row.text for row, _ in run))
+        for (page_index, reason), run in runs
+    )
 
 
 # Running headers and footers
@@ -137,7 +136,7 @@ def _find_running_rows(document: Document, rows: Sequence[Row]) -> set[Row]:
 def _find_repeated(edge: Sequence[Row], page_count: int, body_size: float) -> set[Row]:
     needed = max(min(MIN_RUNNING_PAGES, page_count), MIN_RUNNING_SHARE * page_count)
     numbers = {row for row in edge if _PAGE_NUMBER.match(row.text)}
-    found = numbers if len(numbers) >= min(needed, 2) else set()
+    found = set(numbers) if len(numbers) >= min(needed, 2) else set()
     keys = Counter(_running_key(row) for row in edge)
     # A header that names the chapter differs from page to page; its place and small type do not.
     places = Counter(row.line.y for row in edge if row.line.size)
@@ -150,7 +149,7 @@ def _find_repeated(edge: Sequence[Row], page_count: int, body_size: float) -> se
         is_small = 0.0 < row.line.size < SMALL_TYPE * body_size
         keeps_place = page_count > 2 and places[row.line.y] >= needed
         if comes_back or (is_small and keeps_place):
-            found = found | {row}
+            found.add(row)
     return found
 
 
@@ -173,32 +172,34 @@ def _find_contents(rows: Sequence[Row]) -> tuple[set[Row], dict[Row, int]]:
     An entry is a line, or two lines, that stands again further down as a heading does: alone between
     spaces, perhaps broken over lines or over a page.
     """
-    for start, row in enumerate(rows):
-        if not CONTENTS_TITLE.match(row.text):
-            continue
-        end, keys = _read_entries(rows, start + 1)
+    starts = [start for start, row in enumerate(rows) if CONTENTS_TITLE.match(row.text)]
+    last_places = _last_places(rows) if starts else {}
+    end = 0
+    for start in starts:
+        if start < end:
+            continue  # read already, and too little found
+        end, keys = _read_entries(rows, start + 1, last_places)
         if len(keys) >= 2:
             return set(rows[start:end]), _locate_headings(rows[end:], keys)
     return set(), {}
 
 
-def _read_entries(rows: Sequence[Row], start: int) -> tuple[int, list[str]]:
-    later = _later_keys(rows, start)
-    keys: list[str] = []
+def _read_entries(rows: Sequence[Row], start: int, last_places: dict[str, int]) -> tuple[int, set[str]]:
+    keys: set[str] = set()
     position = end = start
     while position < len(rows):
-        taken, key = _match_entry(rows, position, later, keys)
+        taken, key = _match_entry(rows, position, last_places, keys)
         if taken == 0:
             break
         if key:
-            keys.append(key)
+            keys.add(key)
         position += taken
         end = position
     return end, keys
 
 
 def _match_entry(
-    rows: Sequence[Row], position: int, later: dict[str, int], seen: Sequence[str]
+    rows: Sequence[Row], position: int, last_places: dict[str, int], seen: Container[str]
 ) -> tuple[int, str]:
     """Say how many rows the entry at a position takes (0: it is none) and which heading it names."""
     text = ""
@@ -208,16 +209,16 @@ def _match_entry(
         text = f"{text} {rows[position + taken - 1].text}".strip()
         for candidate in (strip_leader(text), text):
             key = title_key(candidate)
-            if key and key not in seen and later.get(key, -1) >= position + taken:
+            if key and key not in seen and last_places.get(key, -1) >= position + taken:
                 return taken, key
-    has_leader = re.search(r"(?:\s*[.\u2026_]){3,}\s*\w*\s*$", rows[position].text) is not None
+    has_leader = _HAS_LEADER.search(rows[position].text) is not None
     return (1, "") if has_leader or CONTENTS_TITLE.match(rows[position].text) else (0, "")
 
 
-def _later_keys(rows: Sequence[Row], start: int) -> dict[str, int]:
+def _last_places(rows: Sequence[Row]) -> dict[str, int]:
     """Map the key of every line, and of two and three lines in a row, to the last place it begins at."""
     keys: dict[str, int] = {}
-    for index in range(start, len(rows)):
+    for index in range(len(rows)):
         text = ""
         for row in rows[index : index + MAX_HEADING_ROWS]:
             text = f"{text} {row.text}"
@@ -225,7 +226,7 @@ def _later_keys(rows: Sequence[Row], start: int) -> dict[str, int]:
     return keys
 
 
-def _locate_headings(rows: Sequence[Row], keys: Sequence[str]) -> dict[Row, int]:
+def _locate_headings(rows: Sequence[Row], keys: Iterable[str]) -> dict[Row, int]:
     wanted = set(keys)
     found: dict[Row, int] = {}
     for index, row in enumerate(rows):
@@ -254,39 +255,53 @@ def _find_trailing_rows(document: Document, rows: Sequence[Row], headings: dict[
     last_named = max((index for index, row in enumerate(rows) if row in headings), default=-1)
     last_asked = max((index for index, row in enumerate(rows) if QUESTION_MARK.match(row.text)), default=-1)
     first = max(last_named, last_asked, len(rows) // 3) + 1
-    for index in range(first, len(rows)):
-        row = rows[index]
-        is_title = bool(title) and row_key(row.text) == title
-        if not (is_title or TRAILING_TITLE.match(row.text)) or row.gap is Gap.NONE:
-            continue
-        if is_blurb([follower.text for follower in rows[index + 1 :]], document.title):
-            return rows[index:]
-    return ()
+    ends = [
+        index
+        for index in range(first, len(rows))
+        if rows[index].gap is not Gap.NONE
+        and ((title and row_key(rows[index].text) == title) or TRAILING_TITLE.match(rows[index].text))
+    ]
+    last = find_blurb([[row.text] for row in rows], [index + 1 for index in ends], document.title)
+    return rows[last - 1 :] if last else ()
 
 
-def is_blurb(lines: Sequence[str], title: str) -> bool:
-    """Tell whether lines read like a list of books or an advert and not like a guide.
+def find_blurb(texts: Sequence[Sequence[str]], starts: Iterable[int], title: str) -> int:
+    """Find from where on a document reads like a list of books or an advert and not like a guide.
 
     Signs: years; words of the book trade; the guide's title again and again before a colon; a text
     that begins in the middle of a sentence.
 
-    :param lines: The lines after a possible end of the guide.
+    :param texts: The lines of every block or row.
+    :param starts: Where the guide may have ended: 1-based at least, ascending.
     :param title: The guide's title, perhaps empty.
-    :return: True if at least two signs are there.
+    :return: The first start from which at least two signs are there, else 0.
     """
-    if not lines:
-        return False
-    text = "\n".join(lines)
-    words = len(text.split())
+    starts = list(starts)
+    if not starts:
+        return 0
     key = row_key(title)
-    labelled = sum(bool(key) and row_key(line.split(":")[0]) == key for line in lines if ":" in line)
-    signs = (
-        len(_YEAR.findall(text)) >= max(2, words / 150),
-        len(_EDITION.findall(text)) >= max(2, words / 250),
-        labelled >= 2,
-        lines[0][:1].islower(),
-    )
-    return sum(signs) >= MIN_BLURB_SIGNS
+    # Counted once from behind, so that many possible ends cost no more than one.
+    totals = [(0, 0, 0, 0)]
+    first_lines = [""]
+    for lines in reversed(texts[starts[0] :]):
+        words, years, trade, labels = totals[-1]
+        text = "\n".join(lines)
+        labelled = sum(bool(key) and row_key(line.split(":")[0]) == key for line in lines if ":" in line)
+        words, years = words + len(text.split()), years + len(_YEAR.findall(text))
+        totals.append((words, years, trade + len(_EDITION.findall(text)), labels + labelled))
+        first_lines.append(lines[0] if lines else first_lines[-1])
+    for start in starts:
+        behind = len(texts) - start
+        words, years, trade, labels = totals[behind]
+        signs = (
+            years >= max(2, words / 150),
+            trade >= max(2, words / 250),
+            labels >= 2,
+            first_lines[behind][:1].islower(),
+        )
+        if sum(signs) >= MIN_BLURB_SIGNS:
+            return start
+    return 0
 
 
 def _find_title_rows(
@@ -294,14 +309,17 @@ def _find_title_rows(
 ) -> Iterable[tuple[Row, str]]:
     """Find the title where it stands as a line, or lines, of its own, and the rest of a cover page."""
     title = row_key(document.title)
-    for index, row in enumerate(rows):
+    keys = [row_key(row.text) for row in rows] if title else []
+    for index, key in enumerate(keys):
+        if not title.startswith(key) or (rows[index].gap is Gap.NONE and index):
+            continue
         text = ""
-        for part in rows[index : index + MAX_HEADING_ROWS]:
-            if part in headings or not title:
+        for end in range(index, min(index + MAX_HEADING_ROWS, len(rows))):
+            if rows[end] in headings:
                 break
-            text += row_key(part.text)
-            if text == title and (row.gap is not Gap.NONE or index == 0):
-                yield from ((r, "title") for r in rows[index : rows.index(part) + 1])
+            text += keys[end]
+            if text == title:
+                yield from ((row, "title") for row in rows[index : end + 1])
     if document.has_typography:
         yield from _find_cover_rows(document, rows, headings)
 
@@ -312,14 +330,15 @@ def _find_cover_rows(
     first = [row for row in rows if row.page_index == rows[0].page_index] if rows else []
     words = sum(len(row.text.split()) for row in first)
     biggest = max((row.line.size for row in first), default=0.0)
-    is_cover = any(row.line.size == biggest and row_key(row.text) in row_key(document.title) for row in first)
+    smallest = min((row.line.size for row in first), default=0.0)
+    title = row_key(document.title)
     if (
-        not is_cover
-        or words > MAX_COVER_WORDS
+        words > MAX_COVER_WORDS
+        or not any(row.line.size == biggest and row_key(row.text) in title for row in first)
         or len(first) == len(rows)
         or any(row in headings for row in first)
     ):
         return
     for row in first:
-        if row.line.size > 1.1 * min(r.line.size for r in first) or len(row.text.split()) < 8:
+        if row.line.size > 1.1 * smallest or len(row.text.split()) < 8:
             yield row, "cover page"

@@ -2,7 +2,7 @@
 
     index/
         CURRENT                     the name of the live generation
-        lock                        held while an ingest writes
+        lock, lock.holder           held while an ingest writes, and by which process
         generations/NAME/
             manifest.json           format, encoder, passage parameters, sources, counts, checksums
             passages.jsonl          one passage a line, readable
@@ -12,12 +12,12 @@
             guide.toml              the configuration, as it was
             warning-signs.json      file name -> text of the warning-sign files, as they were
 
-A generation is written beside the live one, checked, and made live by one ``os.replace`` of the
-pointer, so a process killed at any moment leaves the old or the new one whole. Scores are inner
-products of vectors of length 1: higher is nearer.
+A generation is written beside the live one under a name with a leading dot, checked, and made live by
+one ``os.replace`` of the pointer, so a process killed at any moment leaves the old or the new one whole.
+A pointer to "none" is an index out of service: its documents were all taken away. Scores are inner products
+of vectors of length 1: higher is nearer.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -25,14 +25,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from ingest.clean import match_key, normalise
 from ingest.config import GuideConfig, parse_config
@@ -47,7 +46,13 @@ from ingest.datatypes import (
     SegmentRole,
     Span,
 )
-from ingest.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexMissingError
+from ingest.errors import (
+    IndexDamagedError,
+    IndexMismatchError,
+    IndexMissingError,
+    IndexWithdrawnError,
+    UsageError,
+)
 from ingest.signs import WarningSigns, parse_signs
 from ingest.views import VIEWS_VERSION, View, ViewKind
 
@@ -60,26 +65,34 @@ __all__ = [
     "VectorIndex",
     "ViewKind",
     "WarningSigns",
+    "activate",
     "check_encoder",
-    "hold_lock",
+    "check_files",
+    "discard_staged",
     "is_quote_found",
+    "list_generations",
     "live_name",
+    "load_generation",
     "load_live",
+    "load_staged",
     "page_quotes",
     "parse_signs",
     "publish",
     "read_manifest",
+    "same_texts",
+    "withdraw",
     "write_generation",
 ]
 
-FORMAT_VERSION = 1  # bump when the files below change shape, so that older indexes are rebuilt
-KEPT_GENERATIONS = 2  # the live one and the one before it, so that a page that is loading it can finish
-LOCK_WAIT_S = 30.0
+FORMAT_VERSION = 2  # bump when the files below change shape, so that older indexes are rebuilt
+# The live one, the one before it that a page may just be loading, and one more to go back to.
+KEPT_GENERATIONS = 3
 _PASSAGES, _PAGES, _VIEWS, _VECTORS = "passages.jsonl", "pages.jsonl", "views.jsonl", "vectors.faiss"
 _GUIDE, _SIGNS, _MANIFEST = "guide.toml", "warning-signs.json", "manifest.json"
 _FILES = (_PASSAGES, _PAGES, _VIEWS, _VECTORS, _GUIDE, _SIGNS)
 _NAME = r"\d{6,}-[0-9a-f]{8}"  # of a generation: its number and the beginning of a checksum
-_REINGEST = "run: python -m ingest"
+_STAGED = ".staged-"
+_NO_GENERATION = "none"
 
 
 def _faiss() -> Any:
@@ -139,12 +152,16 @@ class VectorIndex:
 
 @dataclass(frozen=True, slots=True)
 class SourceEntry:
-    """What the manifest says of one source."""
+    """What the manifest says of one source.
+
+    :param notices: What the report says of it (an empty page, suspicious text), also when it is taken over.
+    """
 
     source: str
     sha256: str
     pages: int
     passages: int
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +169,7 @@ class Manifest:
     """What a generation is made of and made with.
 
     :param created: UTC time in ISO 8601.
+    :param reading_revision: What tells one way of reading documents from another.
     :param files: Name of each file of the generation -> sha256 of its bytes.
     """
 
@@ -162,6 +180,7 @@ class Manifest:
     dimension: int
     max_tokens: int
     views_version: int
+    reading_revision: str
     sources: tuple[SourceEntry, ...]
     passages: int
     views: int
@@ -220,12 +239,29 @@ def _spans(data: Sequence[Sequence[int]]) -> tuple[Span, ...]:
     return tuple(Span(*item) for item in data)
 
 
+def _dump_spans(spans: Sequence[Span]) -> list[tuple[int, int, int]]:
+    return [(span.page_index, span.start, span.end) for span in spans]
+
+
+# Written out, for dataclasses.asdict copies deeply and takes longer than all the rest of an ingest.
 def _dump_passage(passage: Passage) -> dict[str, Any]:
-    data = dataclasses.asdict(passage)
-    data["title_spans"] = [dataclasses.astuple(span) for span in passage.title_spans]
-    for segment, raw in zip(passage.segments, data["segments"], strict=True):
-        raw["spans"] = [dataclasses.astuple(span) for span in segment.spans]
-    return {"text": passage.text, **data}
+    return {
+        "text": passage.text,
+        "id": passage.id,
+        "source": passage.source,
+        "kind": passage.kind,
+        "section": passage.section,
+        "title": passage.title,
+        "segments": [
+            {"text": segment.text, "role": segment.role, "spans": _dump_spans(segment.spans)}
+            for segment in passage.segments
+        ],
+        "page_index": passage.page_index,
+        "page_label": passage.page_label,
+        "title_spans": _dump_spans(passage.title_spans),
+        "item_ids": passage.item_ids,
+        "list_id": passage.list_id,
+    }
 
 
 def _load_passage(data: dict[str, Any]) -> Passage:
@@ -251,7 +287,9 @@ def _parse_manifest(data: dict[str, Any]) -> Manifest:
     return Manifest(
         **{
             **data,
-            "sources": tuple(SourceEntry(**item) for item in data["sources"]),
+            "sources": tuple(
+                SourceEntry(**{**item, "notices": tuple(item["notices"])}) for item in data["sources"]
+            ),
             "omissions": tuple(Omission(**item) for item in data["omissions"]),
             "files": dict(data["files"]),
         }
@@ -259,11 +297,36 @@ def _parse_manifest(data: dict[str, Any]) -> Manifest:
 
 
 def _write(path: Path, data: bytes) -> str:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:  # a full disk does not say which file it is about
+        raise OSError(exc.errno, exc.strerror, str(path)) from exc
     return hashlib.sha256(data).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames in a folder outlast a power cut; Windows neither needs nor allows it."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _dump_signs(sign_texts: Mapping[str, str]) -> bytes:
+    return json.dumps(dict(sign_texts), ensure_ascii=False, indent=1).encode()
+
+
+def same_texts(manifest: Manifest, guide_text: str, sign_texts: Mapping[str, str]) -> bool:
+    """Tell whether a generation holds exactly this guide.toml and these warning-sign files."""
+    held = (manifest.files.get(_GUIDE), manifest.files.get(_SIGNS))
+    given = (guide_text.encode(), _dump_signs(sign_texts))
+    return held == tuple(hashlib.sha256(data).hexdigest() for data in given)
 
 
 def write_generation(
@@ -277,33 +340,48 @@ def write_generation(
     sign_texts: Mapping[str, str],
     manifest: Manifest,
 ) -> str:
-    """Write a generation beside the live one, without making it live.
+    """Write a generation beside the live one, staged: :func:`publish` makes it live.
 
     :param manifest: Complete but for ``files``, which is filled in here.
     :return: Name of the new generation.
+    :raises OSError: If it cannot be written; what was written of it is taken away again.
     """
     root = index_dir / "generations"
     root.mkdir(parents=True, exist_ok=True)
     contents = {
         _PASSAGES: _to_lines(_dump_passage(passage) for passage in passages),
         _PAGES: _to_lines(
-            {"source": source, **dataclasses.asdict(page)} for source in pages for page in pages[source]
+            {"source": source, "index": page.index, "label": page.label, "text": page.text}
+            for source in pages
+            for page in pages[source]
         ),
-        _VIEWS: _to_lines(dataclasses.asdict(view) for view in views),
+        _VIEWS: _to_lines(
+            {"row": view.row, "kind": view.kind, "text": view.text, "segment": view.segment} for view in views
+        ),
         _VECTORS: VectorIndex.build(vectors).to_bytes(),
         _GUIDE: guide_text.encode(),
-        _SIGNS: json.dumps(dict(sign_texts), ensure_ascii=False, indent=1).encode(),
+        _SIGNS: _dump_signs(sign_texts),
     }
     digest = hashlib.sha256(b"".join(contents.values())).hexdigest()[:8]
     name = f"{_next_number(root):06d}-{digest}"
-    staged = root / f".staged-{name}"
-    shutil.rmtree(staged, ignore_errors=True)
+    discard_staged(index_dir)  # left over by an ingest that was killed
+    staged = root / f"{_STAGED}{name}"
     staged.mkdir()
-    files = {file: _write(staged / file, data) for file, data in contents.items()}
-    whole = dataclasses.asdict(dataclasses.replace(manifest, files=files))
-    _write(staged / _MANIFEST, json.dumps(whole, ensure_ascii=False, indent=1).encode())
-    staged.rename(root / name)
+    try:
+        files = {file: _write(staged / file, data) for file, data in contents.items()}
+        whole = dataclasses.asdict(dataclasses.replace(manifest, files=files))
+        _write(staged / _MANIFEST, json.dumps(whole, ensure_ascii=False, indent=1).encode())
+        _sync_folder(staged)
+    except OSError:
+        shutil.rmtree(staged, ignore_errors=True)  # a full disk needs the room
+        raise
     return name
+
+
+def discard_staged(index_dir: Path) -> None:
+    """Take away what was staged and never published."""
+    for left_over in (index_dir / "generations").glob(f"{_STAGED}*"):
+        shutil.rmtree(left_over, ignore_errors=True)
 
 
 def _next_number(root: Path) -> int:
@@ -312,38 +390,51 @@ def _next_number(root: Path) -> int:
 
 
 def publish(index_dir: Path, name: str) -> None:
-    """Make a generation the live one and remove those that are no longer used."""
-    pointer = index_dir / "CURRENT"
+    """Make a staged generation the live one and remove those that are no longer used."""
+    root = index_dir / "generations"
+    staged = root / f"{_STAGED}{name}"
+    if staged.exists():
+        staged.rename(root / name)
+        _sync_folder(root)
+    _point_to(index_dir, name)
+    others = sorted(path.name for path in root.iterdir() if path.name != name)
+    for other in others[: 1 - KEPT_GENERATIONS or None]:
+        shutil.rmtree(root / other, ignore_errors=True)
+
+
+def _point_to(index_dir: Path, name: str) -> None:
     for left_over in index_dir.glob(".CURRENT-*"):  # of a process that was killed here
         left_over.unlink(missing_ok=True)
     staged = index_dir / f".CURRENT-{os.getpid()}"
     _write(staged, name.encode())
-    staged.replace(pointer)
+    staged.replace(index_dir / "CURRENT")
+    _sync_folder(index_dir)
+
+
+def list_generations(index_dir: Path) -> list[str]:
+    """List the generations that can be made live, the newest first."""
     root = index_dir / "generations"
-    others = sorted((path for path in root.iterdir() if path.name != name), key=lambda path: path.name)
-    finished = [path for path in others if not path.name.startswith(".")]
-    for path in [p for p in others if p.name.startswith(".")] + finished[: 1 - KEPT_GENERATIONS or None]:
-        shutil.rmtree(path, ignore_errors=True)
+    names = (path.name for path in root.iterdir()) if root.is_dir() else iter(())
+    return sorted((name for name in names if re.fullmatch(_NAME, name)), reverse=True)
 
 
-@contextlib.contextmanager
-def hold_lock(index_dir: Path) -> Iterator[None]:
-    """Hold the lock of an index folder for the length of a ``with`` statement.
+def activate(index_dir: Path, name: str) -> None:
+    """Go back (or forth) to a generation that is still there; it is checked first.
 
-    :raises IndexLockedError: If another ingest holds it for longer than half a minute.
+    :raises UsageError: If there is no such generation.
+    :raises IndexDamagedError: If a file of it is gone or damaged.
+    :raises IndexMismatchError: If its format is not the one that this version writes.
     """
-    index_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(index_dir / "lock")
-    try:
-        lock.acquire(timeout=LOCK_WAIT_S)
-    except Timeout as exc:
-        raise IndexLockedError(
-            f"Another ingest is writing to {index_dir}; wait until it has ended and run this again."
-        ) from exc
-    try:
-        yield
-    finally:
-        lock.release()
+    if name not in list_generations(index_dir):
+        there = ", ".join(list_generations(index_dir)) or "none"
+        raise UsageError(f"There is no generation {name} in {index_dir}; there are: {there}.")
+    load_generation(index_dir, name)
+    _point_to(index_dir, name)
+
+
+def withdraw(index_dir: Path) -> None:
+    """Take the index out of service: nothing of it is answered from any more."""
+    _point_to(index_dir, _NO_GENERATION)
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -353,21 +444,29 @@ def live_name(index_dir: Path) -> str:
     """Read the name of the live generation.
 
     :raises IndexMissingError: If there is none.
+    :raises IndexWithdrawnError: If the index is out of service.
     :raises IndexDamagedError: If the pointer holds no name.
     """
     try:
         name = (index_dir / "CURRENT").read_bytes().decode("ascii", errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError) as exc:
-        raise IndexMissingError(f"There is no index in {index_dir}; {_REINGEST} --index {index_dir}") from exc
-    if not re.fullmatch(_NAME, name):
-        raise IndexDamagedError(
-            f"{index_dir / 'CURRENT'} names no generation; {_REINGEST} --rebuild --index {index_dir}"
+        raise IndexMissingError(f"There is no index in {index_dir}; {_reingest(index_dir, '')}") from exc
+    if name == _NO_GENERATION:
+        raise IndexWithdrawnError(
+            f"The index in {index_dir} is out of service, for all its documents were taken away; put a guide "
+            f"in place and {_reingest(index_dir, '')}"
         )
+    if not re.fullmatch(_NAME, name):
+        raise IndexDamagedError(f"{index_dir / 'CURRENT'} names no generation; {_reingest(index_dir)}")
     return name
 
 
+def _reingest(index_dir: Path, option: str = "--rebuild ") -> str:
+    return f"run: python -m ingest PATH {option}--index {index_dir} (PATH: the folder of the guide)"
+
+
 def _rebuild(folder: Path) -> str:
-    return f"{_REINGEST} --rebuild --index {folder.parent.parent}"
+    return _reingest(folder.parent.parent)
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -393,7 +492,7 @@ def read_manifest(index_dir: Path, name: str) -> Manifest:
     if version != FORMAT_VERSION:
         raise IndexMismatchError(
             f"The index in {index_dir} has format {version}, this version reads {FORMAT_VERSION}; "
-            f"{_REINGEST} --index {index_dir}"
+            f"{_reingest(index_dir, '')}"
         )
     try:
         return _parse_manifest(data)
@@ -411,7 +510,8 @@ def check_encoder(manifest: Manifest, encoder: Encoder) -> None:
     if built != running:
         raise IndexMismatchError(
             f"The index was built with encoder {built[0]} ({built[1][:8]}, views {built[2]}), this is "
-            f"{running[0]} ({running[1][:8]}, views {running[2]}); {_REINGEST}"
+            f"{running[0]} ({running[1][:8]}, views {running[2]}); run: python -m ingest PATH "
+            "(PATH: the folder of the guide)"
         )
 
 
@@ -420,10 +520,13 @@ def _parse_generation(name: str, manifest: Manifest, raw: Mapping[str, bytes]) -
     for item in _from_lines(raw[_PAGES]):
         pages[item["source"]].append(Page(item["index"], item["label"], item["text"]))
     views = _from_lines(raw[_VIEWS])
+    guide = parse_config(raw[_GUIDE].decode())
+    if Path(manifest.encoder_name).is_absolute():  # guide.toml may name it relative to its own folder
+        guide = dataclasses.replace(guide, encoder=manifest.encoder_name)
     return Generation(
         name=name,
         manifest=manifest,
-        guide=parse_config(raw[_GUIDE].decode()),
+        guide=guide,
         signs=parse_signs(json.loads(raw[_SIGNS])),
         passages=tuple(_load_passage(item) for item in _from_lines(raw[_PASSAGES])),
         pages={source: tuple(items) for source, items in pages.items()},
@@ -432,18 +535,43 @@ def _parse_generation(name: str, manifest: Manifest, raw: Mapping[str, bytes]) -
     )
 
 
+def _read_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:
+    raw = {file: _read(folder, file) for file in _FILES}
+    for file, data in raw.items():
+        if hashlib.sha256(data).hexdigest() != manifest.files.get(file):
+            raise IndexDamagedError(f"{folder / file} is damaged; {_rebuild(folder)}")
+    return raw
+
+
+def check_files(index_dir: Path, name: str, manifest: Manifest) -> None:
+    """Compare each file of a generation with its checksum.
+
+    :raises IndexDamagedError: If a file is gone or is not what the manifest says.
+    """
+    _read_files(index_dir / "generations" / name, manifest)
+
+
 def load_generation(index_dir: Path, name: str) -> Generation:
     """Read a generation and check each of its files against the manifest.
 
     :raises IndexDamagedError: If a file is gone or is not what the manifest says.
     :raises IndexMismatchError: If its format is not the one that this version writes.
     """
-    folder = index_dir / "generations" / name
-    manifest = read_manifest(index_dir, name)
-    raw = {file: _read(folder, file) for file in _FILES}
-    for file, data in raw.items():
-        if hashlib.sha256(data).hexdigest() != manifest.files.get(file):
-            raise IndexDamagedError(f"{folder / file} is damaged; {_rebuild(folder)}")
+    return _load(index_dir, name, name)
+
+
+def load_staged(index_dir: Path, name: str) -> Generation:
+    """Read a generation that is written and not yet published.
+
+    :raises IndexDamagedError: If a file is gone or is not what the manifest says.
+    """
+    return _load(index_dir, f"{_STAGED}{name}", name)
+
+
+def _load(index_dir: Path, folder_name: str, name: str) -> Generation:
+    folder = index_dir / "generations" / folder_name
+    manifest = read_manifest(index_dir, folder_name)
+    raw = _read_files(folder, manifest)
     try:
         generation = _parse_generation(name, manifest, raw)
     except (KeyError, TypeError, ValueError) as exc:

@@ -28,6 +28,10 @@ __all__ = [
 WIDE_GAP = 1.22  # times the usual distance of two lines: from here on it is a space between paragraphs
 FULL_LINE = 0.94  # of the usual width in characters; letters differ in width, so not 1
 
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+_NUMBER_BEFORE = re.compile(r"\A\s*(?:\d{1,2}(?:\.\d{1,2})*[.)]?|[IVX]+\.)\s+")
+_BRACKETS_AFTER = re.compile(r"(?<!\s)\s*+\([^()]*\)\s*$")  # looks back to be linear in a run of spaces
+
 
 class Gap(StrEnum):
     """What stands between a row and the row before it."""
@@ -123,7 +127,8 @@ def _usual_pitch(lines: Sequence[Line], body_size: float) -> float:
         for first, second in itertools.pairwise(lines)
         if first.size == second.size == body_size and second.y > first.y
     )
-    usual = [distance for distance, count in distances.items() if count * 4 >= max(distances.values())]
+    most = max(distances.values(), default=0)
+    usual = [distance for distance, count in distances.items() if count * 4 >= most]
     # Spaces between short paragraphs may be as frequent as plain line breaks, but they are wider.
     return min(usual) if usual else 1.3 * body_size
 
@@ -172,10 +177,10 @@ def first_word(text: str) -> str:
 
 def row_key(text: str) -> str:
     """Reduce a line to letters and figures without case, to compare it with another."""
-    return re.sub(r"[\W_]+", "", text).casefold()
+    return _NOT_ALPHANUMERIC.sub("", text).casefold()
 
 
 def title_key(text: str) -> str:
     """Reduce a heading or an entry of a list to a key: without a number before it or brackets after it."""
-    bare = re.sub(r"^\s*(?:\d{1,2}(?:\.\d{1,2})*[.)]?|[IVX]+\.)\s+", "", text)
-    return row_key(re.sub(r"\s*\([^()]*\)\s*$", "", bare)) or row_key(text)
+    bare = _NUMBER_BEFORE.sub("", text)
+    return row_key(_BRACKETS_AFTER.sub("", bare)) or row_key(text)

@@ -4,7 +4,10 @@ Takes a Markdown document, gives blocks whose places are those of the source tex
 markdown-it-py's (CommonMark and tables); what is a question, a term or a contents list is decided here.
 """
 
+import bisect
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +16,7 @@ from markdown_it.token import Token
 
 from ingest.clean import find_compounds, trace
 from ingest.datatypes import Block, BlockKind, Document, Omission, Span
-from ingest.furniture import CONTENTS_TITLE, TRAILING_TITLE, is_blurb
+from ingest.furniture import CONTENTS_TITLE, TRAILING_TITLE, find_blurb
 from ingest.layout import join_spans, title_key
 from ingest.shapes import ANSWER, FAQ_HEADING, QUESTION, TERM, is_term
 
@@ -30,10 +33,10 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", r
 _PREFIX = re.compile(r"[ \t]*(?:>[ \t]?)*[ \t]*")
 _MARKERS = re.compile(r"(?:[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+)+(?:\[[ xX]\][ \t]+)?")
 _HEADING_MARKS = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*#{1,6}[ \t]*")
-_HEADING_TAIL = re.compile(r"[ \t]+#+[ \t]*$")
+_HEADING_TAIL = re.compile(r"(?<![ \t])[ \t]++#++[ \t]*+$")  # looks back to be linear in a run of spaces
 _BOLD = re.compile(r"(\*\*\*|\*\*|__)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 _EMPHASIS = re.compile(r"([*_])(?=[^\s*_])([^*_\n]+?[:.])\1(?=\s)")
-_ASKED = re.compile(r"(?:\*\*|__)?(?:q|question|a|answer)\s*\d*\s*[:.)]", re.IGNORECASE)
+_ASKED = re.compile(r"(?:\*\*|__)?(?:q|question|a|answer)\s*+\d*+\s*+[:.)]", re.IGNORECASE)
 _AFTER_TERM = re.compile(r"[\s:\u2013\u2014\\-]*")
 _INERT = re.compile(r"^\s*<(?:script|style|template|!--)", re.IGNORECASE)
 _ANCHOR = re.compile(r"^\s*\[[^\]]+\]\(#[^)]*\)\s*$")
@@ -82,12 +85,16 @@ class _MarkdownReader:
         self._text = document.pages[0].text
         self._compounds = find_compounds(self._text)
         self._parts = list(_parse(self._text))
+        self._in_term_list = self._find_term_lists()
+        self._last_heading = max((i for i, p in enumerate(self._parts) if p.kind == "heading"), default=-1)
+        self._asked = [i for i, part in enumerate(self._parts) if _ASKED.match(self._text, part.start)]
         self._shift, self._title = self._find_levels()
         self._is_faq_guide = self._asks_in_sections()
         self._section = ""
         self._level = 0
         self._is_answering = False
         self._item: Block | None = None
+        self._item_spans: list[Span] = []  # further paragraphs of the item
         self.omissions: list[Omission] = []
         self.omitted: list[tuple[int, int]] = []
 
@@ -115,9 +122,13 @@ class _MarkdownReader:
 
     def _flush(self) -> Iterator[Block]:
         """Hand out the list entry that was held back because more paragraphs might belong to it."""
+        if self._item is not None and self._item_spans:
+            grown = join_spans([*self._item.spans, *self._item_spans])
+            self._item = replace(self._item, spans=grown, text=self._trace(grown))
         if self._item is not None:
             yield self._item
-            self._item = None
+        self._item = None
+        self._item_spans = []
 
     # headings
 
@@ -160,7 +171,8 @@ class _MarkdownReader:
 
     def _is_entry(self, index: int, level: int) -> bool:
         """Tell whether a heading that asks is an FAQ entry: not if headings lie below it."""
-        following = next((part for part in self._parts[index + 1 :] if part.kind == "heading"), None)
+        later = (self._parts[at] for at in range(index + 1, len(self._parts)))
+        following = next((part for part in later if part.kind == "heading"), None)
         heads_more = following is not None and following.depth > self._parts[index].depth
         return not heads_more and (level > 1 or self._is_faq_guide)
 
@@ -178,8 +190,7 @@ class _MarkdownReader:
         part = self._parts[index]
         if part.depth and not part.opens_item and self._item is not None:
             # A further paragraph of a list item: its entry grows.
-            grown = join_spans([*self._item.spans, Span(0, part.start, part.end)])
-            self._item = replace(self._item, spans=grown, text=self._trace(grown))
+            self._item_spans.append(Span(0, part.start, part.end))
             return
         yield from self._flush()
         for start, end in self._split_text(part):
@@ -204,7 +215,7 @@ class _MarkdownReader:
             yield from blocks
             return
         if QUESTION.match(self._text[part.start : part.end]):
-            yield from self._ask(part.start, part.end)
+            yield from self._ask(part.start, part.end, index)
         elif self._is_answering and ANSWER.match(self._text[part.start : part.end]):
             yield self._make(BlockKind.ANSWER, self._past(part.start, part.end, ANSWER), part.end)
         elif part.depth:
@@ -231,9 +242,9 @@ class _MarkdownReader:
             body = match.end() if is_mark else start
             return [self._make(BlockKind.ANSWER, self._past(body, part.end, ANSWER), part.end)]
         if QUESTION.match(f"{label} x") and is_mark:
-            return list(self._ask(match.end(), part.end))
+            return list(self._ask(match.end(), part.end, index))
         if label.endswith("?") and len(label.split()) <= MAX_QUESTION_WORDS:
-            return [*self._ask(start, end), *self._answer_behind(match.end(), part.end)]
+            return [*self._ask(start, end, index), *self._answer_behind(match.end(), part.end)]
         if not rest.strip(" \t\n:\\"):
             return self._read_bold_line(part, label, index)
         has_line_of_its_own = re.match(r"[ \t]*\\?\n", rest) is not None and label[0].isupper()
@@ -258,24 +269,24 @@ class _MarkdownReader:
             return None
         return [self._make(BlockKind.HEADING, part.start, part.end, level=BOLD_LEVEL)]
 
-    def _ask(self, start: int, end: int) -> Iterator[Block]:
+    def _ask(self, start: int, end: int, index: int) -> Iterator[Block]:
         if not self._is_answering and self._section and not FAQ_HEADING.search(self._section):
-            yield from self._close_section(start)
+            yield from self._close_section(start, index)
         self._is_answering = True
         yield self._make(BlockKind.QUESTION, self._past(start, end, QUESTION), end)
 
-    def _close_section(self, start: int) -> Iterator[Block]:
+    def _close_section(self, start: int, index: int) -> Iterator[Block]:
         """Close a section about something else before questions that run to the end of the document."""
-        later = [part for part in self._parts if part.start >= start]
-        asked = sum(_ASKED.match(self._text, part.start) is not None for part in later)
-        if asked >= MIN_QUESTION_HEADINGS and not any(part.kind == "heading" for part in later):
+        first = index if self._parts[index].start >= start else index + 1
+        asked = len(self._asked) - bisect.bisect_left(self._asked, first)
+        if asked >= MIN_QUESTION_HEADINGS and self._last_heading < first:
             self._section, self._level = "", 0
             yield Block(BlockKind.HEADING, "", (), level=1)
 
     # list entries and terms
 
     def _enter(self, part: _Part, index: int) -> Iterator[Block]:
-        end = self._term_end(part) if self._is_term_list(index) else 0
+        end = self._term_end(part) if index in self._in_term_list else 0
         if end and not self._is_answering:
             yield from self._hold(self._make_term(part, part.start, part.start + end, level=part.depth), part)
             return
@@ -295,23 +306,21 @@ class _MarkdownReader:
         match = TERM.match(text)
         return match.end("term") if match and is_term(match["term"], text[match.end() :]) else 0
 
-    def _is_term_list(self, index: int) -> bool:
-        """Tell whether at least half of the entries of a plain list begin with a run-in title."""
-        depth = self._parts[index].depth
-        entries = [part for part in self._neighbours(index) if part.opens_item and part.depth == depth]
-        return 2 * sum(self._term_end(part) > 0 for part in entries) >= len(entries)
-
-    def _neighbours(self, index: int) -> list[_Part]:
-        first, last = index, index
-        while first > 0 and self._parts[first - 1].kind == "text" and self._parts[first - 1].depth:
-            first -= 1
-        while (
-            last + 1 < len(self._parts)
-            and self._parts[last + 1].kind == "text"
-            and self._parts[last + 1].depth
+    def _find_term_lists(self) -> set[int]:
+        """Find the parts of plain lists of which at least half of the entries begin with a run-in title."""
+        found: set[int] = set()
+        numbered = enumerate(self._parts)
+        for in_list, run in itertools.groupby(
+            numbered, lambda pair: pair[1].kind == "text" and pair[1].depth > 0
         ):
-            last += 1
-        return self._parts[first : last + 1]
+            places = [index for index, _ in run] if in_list else []
+            entries: Counter[int] = Counter()
+            terms: Counter[int] = Counter()
+            for part in (self._parts[index] for index in places):
+                entries[part.depth] += part.opens_item
+                terms[part.depth] += part.opens_item and self._term_end(part) > 0
+            found |= {i for i in places if 2 * terms[self._parts[i].depth] >= entries[self._parts[i].depth]}
+        return found
 
     def _is_plain_term(self, index: int) -> bool:
         """Tell whether a paragraph is a "Term: text" entry: after a lead, or beside another one."""
@@ -374,7 +383,8 @@ def _parse(text: str) -> Iterator[_Part]:
     hidden = front.end() if front else 0
     body = re.sub(r"[^\n]", " ", text[:hidden]) + text[hidden:]
     offsets = [0, *(match.end() for match in re.finditer("\n", body)), len(body)]
-    tokens = MarkdownIt("commonmark").enable("table").parse(body)
+    # What stands within a block (emphasis, links) is not asked for, and is slow in hostile text.
+    tokens = MarkdownIt("commonmark").enable("table").disable("inline").parse(body)
     lists: list[Token] = []
     opens_item = False
     for token in tokens:
@@ -487,16 +497,15 @@ def _is_contents(
 def _split_trailing(document: Document, blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
     """Part the guide from what comes after its end, as ``furniture`` does for pages."""
     title = title_key(document.title)
-    for index in range(len(blocks) // 3 + 1, len(blocks)):
-        block = blocks[index]
-        is_title = bool(title) and title_key(block.text) == title
-        may_end = block.kind in (BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.ANSWER)
-        if not may_end or not (is_title or TRAILING_TITLE.match(block.text)):
-            continue
-        rest = blocks[index + 1 :]
-        if is_blurb(_raw(document, rest).splitlines(), document.title):
-            return list(blocks[:index]), list(blocks[index:])
-    return list(blocks), []
+    ends = [
+        index
+        for index in range(len(blocks) // 3 + 1, len(blocks))
+        if blocks[index].kind in (BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.ANSWER)
+        and ((title and title_key(blocks[index].text) == title) or TRAILING_TITLE.match(blocks[index].text))
+    ]
+    texts = [_raw(document, [block]).splitlines() for block in blocks] if ends else []
+    start = find_blurb(texts, [index + 1 for index in ends], document.title) or len(blocks) + 1
+    return list(blocks[: start - 1]), list(blocks[start - 1 :])
 
 
 def _raw(document: Document, blocks: Iterable[Block]) -> str:
@@ -516,9 +525,9 @@ def _find_unread(
         if block.term_span:
             places.append((block.term_span.start, block.term_span.end))
     covered: set[int] = set()
-    text = document.pages[0].text
+    breaks = [match.start() for match in re.finditer("\n", document.pages[0].text)]
     for start, end in places:
-        covered.update(range(text.count("\n", 0, start), text.count("\n", 0, end) + 1))
+        covered.update(range(bisect.bisect_left(breaks, start), bisect.bisect_left(breaks, end) + 1))
     for line in document.lines:
-        if text.count("\n", 0, line.span.start) not in covered:
+        if bisect.bisect_left(breaks, line.span.start) not in covered:
             yield Omission(document.source, 0, "markup", line.text)

@@ -5,6 +5,7 @@ sentence, an item with its steps, a question with its answer; what is too long f
 at the ends of sentences. Leaves to others what is encoded and how.
 """
 
+import bisect
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ from ingest.datatypes import (
 from ingest.layout import title_key
 from ingest.sentences import split_sentences
 
-__all__ = ["split_passages"]
+__all__ = ["move_passages", "split_passages"]
 
 MAX_JOINED_WORDS = 120  # short paragraphs of a section may be joined up to this
 SHORT_PARAGRAPH_WORDS = 40  # and only if one of two is no longer than this
@@ -104,14 +105,39 @@ def _relink(part: _Draft, first_part: Sequence[int], entry_part: dict[tuple[int,
     return replace(part, list_index=entry_part.get((part.list_index, title_key(part.title)), fallback))
 
 
-def _finish(document: Document, drafts: Sequence[_Draft]) -> tuple[Passage, ...]:
+def _make_ids(source: str, parts: Sequence[tuple[str, Sequence[str], str, Sequence[str]]]) -> list[str]:
+    """Make ids from kind, section, title and texts of the passages of a document, in order."""
     seen: Counter[str] = Counter()
     ids: list[str] = []
-    for draft in drafts:
-        text = "\n".join(piece.text for piece in draft.pieces)
-        content = "\x00".join([document.source, draft.kind, *draft.section, "\x01", draft.title, text])
+    for kind, section, title, texts in parts:
+        content = "\x00".join([source, kind, *section, "\x01", title, "\n".join(texts)])
         ids.append(hashlib.sha256(f"{content}\x00{seen[content]}".encode()).hexdigest()[:ID_LENGTH])
         seen[content] += 1
+    return ids
+
+
+def move_passages(passages: Sequence[Passage], source: str) -> tuple[Passage, ...]:
+    """Give the passages of a document as they are when the document has another name.
+
+    :param passages: All passages of one document, in order.
+    """
+    parts = [(p.kind, p.section, p.title, [segment.text for segment in p.segments]) for p in passages]
+    new = dict(zip((p.id for p in passages), _make_ids(source, parts), strict=True))
+    return tuple(
+        replace(
+            p,
+            id=new[p.id],
+            source=source,
+            item_ids=tuple(new[id_] for id_ in p.item_ids),
+            list_id=new[p.list_id] if p.list_id else "",
+        )
+        for p in passages
+    )
+
+
+def _finish(document: Document, drafts: Sequence[_Draft]) -> tuple[Passage, ...]:
+    parts = [(d.kind, d.section, d.title, [piece.text for piece in d.pieces]) for d in drafts]
+    ids = _make_ids(document.source, parts)
     items: dict[int, list[str]] = {}
     for index, draft in enumerate(drafts):
         if draft.list_index >= 0:
@@ -158,7 +184,8 @@ class _Builder:
         self._drafts: list[_Draft] = []
         self._path: list[Block] = []
         self._list_of: dict[int, int] = {}  # block that is an item: its list among the drafts
-        self._item_heads: set[int] = set()  # headings that are titles of items
+        self._titled = self._find_titled()
+        self._section_ends: dict[int, list[int]] = {}  # of each level, as they are asked for
 
     def build(self) -> list[_Draft]:
         """Draft all passages in reading order."""
@@ -209,7 +236,9 @@ class _Builder:
         )
         if is_item and body:
             pieces = self._body_pieces(body)
-            self._add(PassageKind.ITEM, pieces, block.text, block.spans, self._list_of.get(index, -1))
+            self._add(
+                PassageKind.ITEM, pieces, block.text, self._title_spans(block), self._list_of.get(index, -1)
+            )
             return end
         if block.text:
             self._path.append(block)
@@ -237,7 +266,7 @@ class _Builder:
             end += 1
         pieces = self._body_pieces(self._blocks[index + 1 : end])
         if pieces:
-            self._add(PassageKind.FAQ, pieces, block.text, block.spans)
+            self._add(PassageKind.FAQ, pieces, block.text, self._title_spans(block))
         else:
             self._add(PassageKind.PROSE, self._sentences(block))
         return end
@@ -281,9 +310,7 @@ class _Builder:
         level = 0
         for index in range(start, len(self._blocks)):
             block = self._blocks[index]
-            if block.kind is BlockKind.QUESTION or (
-                block.kind is BlockKind.HEADING and block.level <= self._level
-            ):
+            if self._ends_section(block):
                 break
             if block.kind is BlockKind.HEADING and level in (0, block.level):
                 level = block.level
@@ -296,16 +323,15 @@ class _Builder:
         if start in self._list_of:
             self._add_items(entries)
             return end
-        pieces: list[_Piece] = []
-        for first, _ in entries:
-            pieces += self._name_entry(first)
         if len(entries) == 1 and not lead:
             self._add_lone_entry(*entries[0])
             return end
         list_index = len(self._drafts)
-        titled = [first for first, _ in entries if self._blocks[first].term]
+        titled = {first for first, _ in entries if self._blocks[first].term}
+        pieces: list[_Piece]
         if titled:
             self._list_of.update(dict.fromkeys(titled, list_index))
+            pieces = [piece for first, _ in entries for piece in self._name_entry(first)]
         else:
             self._link_items(end, [title_key(self._blocks[first].text) for first, _ in entries], list_index)
             pieces = [piece for span in entries for piece in self._entry_pieces(*span)]
@@ -317,12 +343,13 @@ class _Builder:
         """Find the end of a list: before a block of another kind, or where its named entries begin."""
         end = start
         has_terms = bool(self._blocks[start].term)
+        names: set[str] = set()
         while end < len(self._blocks) and self._blocks[end].kind is BlockKind.LIST_ITEM:
             block = self._blocks[end]
-            if end > start and not has_terms and block.term and block.level == 1:
-                names = {title_key(b.text) for b in self._blocks[start:end]}
-                if title_key(block.term) in names:
-                    break
+            may_be_named = end > start and not has_terms and block.term and block.level == 1
+            if may_be_named and title_key(block.term) in names:
+                break
+            names.add(title_key(block.text))
             end += 1
         return end
 
@@ -358,37 +385,61 @@ class _Builder:
 
     def _link_items(self, start: int, names: Sequence[str], list_index: int) -> None:
         """Link a list of names to the titled entries after it, if every name is the title of one."""
-        found: dict[str, int] = {}
-        for index in range(start, len(self._blocks)):
-            block = self._blocks[index]
-            if block.kind is BlockKind.QUESTION or (
-                block.kind is BlockKind.HEADING and block.level <= self._level
-            ):
-                break
+        if len(names) < 2:
+            return
+        end = self._end_of_section(start)
+        found: set[int] = set()
+        for name in names:
+            places = self._titled.get(name, [])
+            at = bisect.bisect_left(places, start)
+            if at == len(places) or places[at] >= end:
+                return
+            found.add(places[at])
+        self._list_of.update(dict.fromkeys(found, list_index))
+
+    def _find_titled(self) -> dict[str, list[int]]:
+        """Map the key of every heading and run-in title to the blocks that have it, in order."""
+        found: dict[str, list[int]] = {}
+        for index, block in enumerate(self._blocks):
             title = block.text if block.kind is BlockKind.HEADING else block.term
-            if title and title_key(title) in names:
-                found.setdefault(title_key(title), index)
-        if len(names) > 1 and all(name in found for name in names):
-            self._list_of.update(dict.fromkeys(found.values(), list_index))
+            if title and block.kind is not BlockKind.QUESTION:
+                found.setdefault(title_key(title), []).append(index)
+        return found
+
+    def _end_of_section(self, start: int) -> int:
+        """Find the next question, or heading that ends the present section, from a block on."""
+        ends = self._section_ends.get(self._level)
+        if ends is None:
+            ends = [index for index, block in enumerate(self._blocks) if self._ends_section(block)]
+            self._section_ends[self._level] = ends
+        at = bisect.bisect_left(ends, start)
+        return ends[at] if at < len(ends) else len(self._blocks)
+
+    def _ends_section(self, block: Block) -> bool:
+        is_heading = block.kind is BlockKind.HEADING and block.level <= self._level
+        return is_heading or block.kind is BlockKind.QUESTION
 
     def _add_items(self, entries: Sequence[tuple[int, int]]) -> None:
         for first, end in entries:
-            block = self._blocks[first]
-            if not block.term or block.term_span is None:
-                self._add_lone_entry(first, end)
-                continue
-            pieces = [*self._sentences(block), *self._body_pieces(self._blocks[first + 1 : end])]
-            self._add(PassageKind.ITEM, pieces, block.term, (block.term_span,), self._list_of.get(first, -1))
+            self._add_lone_entry(first, end)
 
     def _add_lone_entry(self, first: int, end: int) -> None:
         block = self._blocks[first]
         if block.term and block.term_span:
             pieces = [*self._sentences(block), *self._body_pieces(self._blocks[first + 1 : end])]
-            self._add(PassageKind.ITEM, pieces, block.term, (block.term_span,), self._list_of.get(first, -1))
+            self._add(
+                PassageKind.ITEM, pieces, block.term, self._title_spans(block), self._list_of.get(first, -1)
+            )
         else:
             self._add(PassageKind.PROSE, self._body_pieces(self._blocks[first:end]))
 
     # pieces
+
+    def _title_spans(self, block: Block) -> tuple[Span, ...]:
+        """Say where a title stands, without the marks and the colon around it."""
+        if block.term and block.term_span:
+            return self._trace((block.term_span,)).find_spans(0, len(block.term))
+        return self._trace(block.spans).find_spans(0, len(block.text))
 
     def _body_pieces(self, body: Sequence[Block]) -> list[_Piece]:
         """Cut the blocks of an answer or an item into sentences, entries and steps."""
@@ -472,14 +523,34 @@ def _fit(draft: _Draft, count_tokens: Callable[[str], int], max_tokens: int) -> 
     if not fits(lead) or (lead and len(lead) == len(draft.pieces)):
         lead = ()
     rest = [piece for piece in draft.pieces if piece not in lead]
-    part: list[_Piece] = []
-    for piece in (half for whole in rest for half in _halve(whole, lambda p: fits([*lead, p]))):
-        if part and not fits([*lead, *part, piece]):
-            yield replace(draft, pieces=(*lead, *part))
-            part = []
-        part.append(piece)
-    if part:
-        yield replace(draft, pieces=(*lead, *part))
+    halves = [half for whole in rest for half in _halve(whole, lambda piece: fits([*lead, piece]))]
+    start = 0
+    while start < len(halves):
+        end = _find_end(halves, start, lambda part: fits([*lead, *part]))
+        yield replace(draft, pieces=(*lead, *halves[start:end]))
+        start = end
+
+
+def _find_end(pieces: Sequence[_Piece], start: int, fits: Callable[[Sequence[_Piece]], bool]) -> int:
+    """Find how far the longest part that fits reaches; one piece is taken in any case.
+
+    The part is doubled until it does not fit, then the end is searched by halves: counted again with
+    every piece, short entries would be counted by the hundred.
+    """
+    good, bad, step = start + 1, len(pieces) + 1, 1
+    while good < len(pieces):
+        end = min(good + step, len(pieces))
+        if not fits(pieces[start:end]):
+            bad = end
+            break
+        good, step = end, 2 * step
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if fits(pieces[start:middle]):
+            good = middle
+        else:
+            bad = middle
+    return good
 
 
 def _encoded_text(draft: _Draft, pieces: Sequence[_Piece]) -> str:
@@ -488,8 +559,8 @@ def _encoded_text(draft: _Draft, pieces: Sequence[_Piece]) -> str:
 
 def _halve(piece: _Piece, fits: Callable[[_Piece], bool]) -> Iterator[_Piece]:
     """Cut a piece that is too long near its middle, at a clause if there is one, until all parts fit."""
-    cut = _find_cut(piece.text)
-    if cut is None or fits(piece):
+    cut = None if fits(piece) else _find_cut(piece.text)
+    if cut is None:
         yield piece
         return
     end, start = cut
@@ -501,9 +572,11 @@ def _find_cut(text: str) -> tuple[int, int] | None:
     """Say where the first half ends and the second begins; None if there is nothing to cut."""
     middle = len(text) // 2
     for mark in _CLAUSE_MARKS:
-        places = [at for at in range(1, len(text) - len(mark)) if text.startswith(mark, at)]
-        near = [at for at in places if 0.2 * len(text) < at < 0.8 * len(text)] or (
-            places if mark == " " else []
+        last = len(text) - 1  # a mark that ends the text parts nothing
+        places = (text.rfind(mark, 1, min(middle + len(mark), last)), text.find(mark, middle + 1, last))
+        found = [at for at in places if at >= 0]
+        near = [at for at in found if 0.2 * len(text) < at < 0.8 * len(text)] or (
+            found if mark == " " else []
         )
         if near:
             best = min(near, key=lambda at: abs(at - middle))

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,18 @@ from typing import Any
 from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 
-from ingest.datatypes import Document, Line, Page, Span
+from ingest.datatypes import Document, Line, Page, ReadingLimits, Span
 from ingest.errors import DocumentError
+from ingest.webpage import Converted, convert_docx, convert_html
 
-__all__ = ["SUPPORTED_SUFFIXES", "read_document"]
+__all__ = ["PLAIN_SUFFIXES", "SUPPORTED_SUFFIXES", "read_document"]
 
 MARKDOWN_SUFFIXES = frozenset({".md", ".markdown"})
 TEXT_SUFFIXES = frozenset({".txt", ".text"})
-SUPPORTED_SUFFIXES: frozenset[str] = frozenset({".pdf"}) | TEXT_SUFFIXES | MARKDOWN_SUFFIXES
+HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+DOCX_SUFFIX = ".docx"
+PLAIN_SUFFIXES: frozenset[str] = TEXT_SUFFIXES | MARKDOWN_SUFFIXES  # read in linear time, without a library
+SUPPORTED_SUFFIXES: frozenset[str] = PLAIN_SUFFIXES | HTML_SUFFIXES | {".pdf", DOCX_SUFFIX}
 
 PAGE_BREAK_BLANKS = 3  # blank lines that may stand for a page break in text taken from a paged file
 MAX_TITLE_WORDS = 14
@@ -38,6 +42,7 @@ FORCE_BOLD_FLAG = 1 << 18  # PDF 32000-1, table 123
 
 _RUBBISH = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ufffd]")
 _BLANK_RUN = re.compile(rf"\n(?:[^\S\n]*\n){{{PAGE_BREAK_BLANKS},}}")
+_INK = re.compile(r"\S")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _BOLD_NAME = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 _FILE_TITLE = re.compile(
@@ -63,19 +68,26 @@ _PDF_FAILURES = (
 logging.getLogger("pypdf").addHandler(logging.NullHandler())
 
 
-def read_document(path: Path, source: str) -> Document:
+def read_document(path: Path, source: str, limits: ReadingLimits = ReadingLimits()) -> Document:  # noqa: B008
     """Read one file.
 
     :param path: The file.
     :param source: How the document is to be named: its path inside the ingested folder.
+    :param limits: Time and memory are the caller's to hold (``ingest.worker``), the rest is held here.
     :return: Its pages and lines; an empty page has empty text and is named in ``warnings``.
-    :raises DocumentError: If the file cannot be read, is locked or broken, or holds no text.
+    :raises DocumentError: If the file cannot be read, is locked, broken or too large, or holds no text.
     """
     suffix = path.suffix.lower()
     if suffix not in SUPPORTED_SUFFIXES:
         known = ", ".join(sorted(SUPPORTED_SUFFIXES))
         raise DocumentError(f"{source} is not of a kind that can be read: give one of {known}.")
     try:
+        size = path.stat().st_size
+        if size > limits.max_document_mib << 20:
+            raise DocumentError(
+                f"{source} has {size / (1 << 20):.0f} MiB, more than the limit of {limits.max_document_mib}: "
+                "split it, or raise limits.max_document_mib in guide.toml."
+            )
         data = path.read_bytes()
     except OSError as exc:
         raise DocumentError(f"{source} cannot be opened ({exc.strerror}): check that it is there.") from exc
@@ -83,7 +95,11 @@ def read_document(path: Path, source: str) -> Document:
         raise DocumentError(f"{source} is an empty file: put the guide's text in it or take it away.")
     checksum = hashlib.sha256(data).hexdigest()
     if suffix == ".pdf":
-        return _read_pdf(data, source, checksum)
+        return _read_pdf(data, source, checksum, limits)
+    if suffix == DOCX_SUFFIX:
+        return _read_converted(convert_docx(data, source), source, checksum)
+    if suffix in HTML_SUFFIXES:
+        return _read_converted(convert_html(data, source), source, checksum)
     text = _decode(data, source)
     if suffix in MARKDOWN_SUFFIXES:
         return _read_markdown(text, source, checksum)
@@ -127,11 +143,28 @@ def _read_markdown(text: str, source: str, checksum: str) -> Document:
     return Document(source, checksum, (page,), tuple(_find_lines(page)), False, title, has_markup=True)
 
 
+def _read_converted(converted: Converted, source: str, checksum: str) -> Document:
+    if not re.search(r"\w", converted.markdown):
+        raise DocumentError(f"{source} holds no text: put the guide's text in it or take it away.")
+    document = _read_markdown(converted.markdown, source, checksum)
+    words = converted.words_left_out
+    warnings = (f"{source}: {words} words of menus, forms and the page's foot were left out.",) * bool(words)
+    return replace(document, title=document.title or converted.title, warnings=warnings)
+
+
 def _markdown_title(text: str) -> str:
     """Take the first heading of the first level, if no other of that level stands in the text."""
-    unfenced = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
-    heads = re.findall(r"^#[ \t]+(.+?)[ \t#]*$|^([^\n]*\w[^\n]*)\n=+[ \t]*$", unfenced, re.MULTILINE)
-    return (heads[0][0] or heads[0][1]).strip() if len(heads) == 1 else ""
+    lines = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL).split("\n")
+    heads: list[str] = []
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith(("# ", "#\t")):
+            stated = line[1:].strip(" \t")
+            heads += [stated.rstrip(" \t#") or "#"] if stated else []
+        elif below.startswith("=") and not below.strip(" \t").strip("=") and re.search(r"\w", line):
+            heads.append(line)
+        if len(heads) > 1:
+            return ""
+    return heads[0].strip() if heads else ""
 
 
 def _read_text(text: str, source: str, checksum: str) -> Document:
@@ -146,7 +179,8 @@ def _read_text(text: str, source: str, checksum: str) -> Document:
 
 def _split_at_blank_runs(text: str) -> list[str]:
     """Split at runs of blank lines if at least one of them cuts a sentence: that a writer never does."""
-    breaks = [match for match in _BLANK_RUN.finditer(text) if text[: match.start()].strip()]
+    start = len(text) - len(text.lstrip())
+    breaks = [match for match in _BLANK_RUN.finditer(text) if match.start() > start]
     if not any(_cuts_sentence(text, match) for match in breaks):
         return [text]
     starts = [0, *(match.end() for match in breaks)]
@@ -155,16 +189,16 @@ def _split_at_blank_runs(text: str) -> list[str]:
 
 
 def _cuts_sentence(text: str, blanks: re.Match[str]) -> bool:
-    before = text[: blanks.start()].rstrip()[-1:]
-    after = text[blanks.end() :].lstrip()[:1]
-    return before not in ".!?:;\"'\u201d\u2019)" and after.islower()
+    end = blanks.start()
+    while text[end - 1].isspace():
+        end -= 1
+    after = _INK.search(text, blanks.end())
+    return text[end - 1] not in ".!?:;\"'\u201d\u2019)" and after is not None and after.group().islower()
 
 
 def _find_lines(page: Page) -> Iterator[Line]:
-    for match in re.finditer(r"[^\n]*\S", page.text):
-        text = match.group()
-        start = match.start() + len(text) - len(text.lstrip())
-        yield Line(text.strip(), Span(page.index, start, match.end()))
+    for match in re.finditer(r"\S(?:[^\n]*\S)?", page.text):
+        yield Line(match.group(), Span(page.index, match.start(), match.end()))
 
 
 def _text_title(lines: tuple[Line, ...]) -> str:
@@ -176,7 +210,8 @@ def _text_title(lines: tuple[Line, ...]) -> str:
     stands_apart = len(lines) == 1 or lines[1].span.start - lines[0].span.end > 1
     if not stands_apart and len(lines[1].text) < len(first):
         return ""
-    same = [line.text for line in lines if line.text.casefold() == first.casefold()]
+    key = first.casefold()
+    same = [line.text for line in lines if line.text.casefold() == key]
     return max(same, key=lambda text: sum(word[0].isupper() for word in text.split()))
 
 
@@ -201,24 +236,31 @@ class _Piece:
     y: float
 
 
-def _read_pdf(data: bytes, source: str, checksum: str) -> Document:
-    reader = _open_pdf(data, source)
+def _read_pdf(data: bytes, source: str, checksum: str, limits: ReadingLimits) -> Document:
+    reader = _open_pdf(data, source, limits)
     pages: list[Page] = []
     lines: list[Line] = []
-    try:
-        labels = _page_labels(reader)
-        for index, pdf_page in enumerate(reader.pages):
-            page, page_lines = _read_pdf_page(pdf_page, index, labels[index])
-            pages.append(page)
-            lines += page_lines
-    except _PDF_FAILURES as exc:
-        raise _broken(source) from exc
+    lost: dict[str, str] = {}  # label of a page -> why it could not be read
+    labels = _page_labels(reader)
+    for index in range(len(labels)):
+        try:
+            page, page_lines = _read_pdf_page(reader.pages[index], index, labels[index])
+        except _PDF_FAILURES as exc:
+            lost[labels[index]] = type(exc).__name__
+            page, page_lines = Page(index, labels[index], ""), []
+        pages.append(page)
+        lines += page_lines
+    if not lines and lost:
+        raise _broken(source)
     if not lines:
         raise DocumentError(
             f"{source} holds no text, only pictures of pages: run text recognition (OCR) on it first."
         )
     found = tuple(pages)
-    warnings = (*_warn_of_empty(found, source), *_warn_of_rubbish(found, source))
+    empty = _warn_of_empty(tuple(page for page in pages if page.label not in lost), source)
+    broken = (
+        f"{source}: page {label} cannot be read ({why}); its text is missing." for label, why in lost.items()
+    )
     return Document(
         source,
         checksum,
@@ -226,7 +268,7 @@ def _read_pdf(data: bytes, source: str, checksum: str) -> Document:
         tuple(lines),
         _has_contrast(lines),
         _pdf_title(reader, lines),
-        warnings=warnings,
+        warnings=(*broken, *empty, *_warn_of_rubbish(found, source)),
     )
 
 
@@ -234,18 +276,48 @@ def _broken(source: str) -> DocumentError:
     return DocumentError(f"{source} is broken or not a PDF: export or download it again.")
 
 
-def _open_pdf(data: bytes, source: str) -> PdfReader:
-    locked = f"{source} is locked with a password: save a copy without one."
+def _unlock(reader: PdfReader, source: str, password: str) -> None:
+    locked = (
+        f"{source} is locked with a password: give it as password in guide.toml or with --password, "
+        "or save a copy without one."
+    )
     try:
-        reader = PdfReader(BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
+        if not reader.decrypt("") and not (password and reader.decrypt(password)):
             raise DocumentError(locked)
-        if len(reader.pages) == 0:
-            raise _broken(source)
-    except (FileNotDecryptedError, DependencyError) as exc:
+    except DependencyError as exc:
+        raise DocumentError(
+            f"{source} is locked with AES, for which a package is missing: "
+            'run: pip install -c constraints.txt -e ".[formats]"'
+        ) from exc
+    except FileNotDecryptedError as exc:
         raise DocumentError(locked) from exc
+
+
+def _parse_pdf(data: bytes) -> PdfReader:
+    """Parse a PDF; one whose end is missing is given one, whereupon pypdf looks for the objects itself."""
+    try:
+        return PdfReader(BytesIO(data))
+    except PyPdfError:
+        if not data.lstrip().startswith(b"%PDF"):
+            raise
+        return PdfReader(BytesIO(data + b"\nstartxref\n0\n%%EOF\n"))
+
+
+def _open_pdf(data: bytes, source: str, limits: ReadingLimits) -> PdfReader:
+    try:
+        reader = _parse_pdf(data)
+        if reader.is_encrypted:
+            _unlock(reader, source, limits.password)
+        count = len(reader.pages)
     except _PDF_FAILURES as exc:
         raise _broken(source) from exc
+    if count == 0:
+        raise _broken(source)
+    if count > limits.max_pages:
+        raise DocumentError(
+            f"{source} has {count} pages, more than the limit of {limits.max_pages}: split it, or raise "
+            "limits.max_pages in guide.toml."
+        )
     return reader
 
 
@@ -269,13 +341,11 @@ def _read_pdf_page(pdf_page: PageObject, index: int, label: str) -> tuple[Page, 
 
     pdf_page.extract_text(visitor_text=visit)
     rows = [row for row in _split_rows(pieces) if any(piece.text.strip() for piece in row)]
-    text = ""
     lines: list[Line] = []
     for row in rows:
-        line = _build_line(row, index, len(text) + bool(text))
-        text = f"{text}\n{line.text}" if text else line.text
-        lines.append(line)
-    return Page(index, label, text), lines
+        start = lines[-1].span.end + 1 if lines else 0
+        lines.append(_build_line(row, index, start))
+    return Page(index, label, "\n".join(line.text for line in lines)), lines
 
 
 def _multiply(m: list[float], n: list[float]) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ a boundary is an end mark before a space and the beginning of a sentence.
 """
 
 import re
+from collections.abc import Callable
 
 __all__ = ["split_sentences"]
 
@@ -13,8 +14,10 @@ ABBREVIATIONS = frozenset(
     {"e.g", "i.e", "dr", "mr", "mrs", "ms", "prof", "st", "approx", "vs", "cf", "ca", "no", "nos", "fig"}
     | {"vol", "incl", "excl", "esp", "resp", "viz", "dept", "est"}
 )
-_END = re.compile(r"[.?!\u2026]+[\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u2018(\[]*[A-Z0-9\u00c0-\u00de])")
-_LAST_WORD = re.compile(r"[\w.]+$")
+# The look back keeps the search linear in a long run of dots.
+_END = re.compile(
+    r"(?<![.?!\u2026])[.?!\u2026]++[\"'\u201d\u2019)\]]*+\s+(?=[\"'\u201c\u2018(\[]*[A-Z0-9\u00c0-\u00de])"
+)
 _NEEDS_FIGURE = frozenset({"no", "nos", "fig", "vol"})  # "No. 5", but "The answer is no. Rest."
 
 
@@ -43,21 +46,32 @@ def split_sentences(text: str) -> tuple[tuple[int, int], ...]:
 def _is_boundary(text: str, start: int, match: re.Match[str]) -> bool:
     if match.group().rstrip() != ".":
         return True
-    word = _LAST_WORD.search(text, start, match.start())
-    if word is None:
+    word_start = _go_back(text, start, match.start(), _is_word_character)
+    last = text[word_start : match.start()]
+    if not last:
         return True
-    last = word.group()
     if last.casefold() in _NEEDS_FIGURE:
         return not text[match.end()].isdigit()
-    if last.isdigit() and word.start() == start:
+    if last.isdigit() and word_start == start:
         return False
-    return last.casefold() not in ABBREVIATIONS and not _is_initial(text, start, word)
+    return last.casefold() not in ABBREVIATIONS and not _is_initial(text, start, word_start, last)
 
 
-def _is_initial(text: str, start: int, word: re.Match[str]) -> bool:
+def _is_initial(text: str, start: int, word_start: int, word: str) -> bool:
     """Tell "J. Smith" from "vitamin C. Take": an initial begins the sentence or follows a name."""
-    last = word.group()
-    if len(last) != 1 or not last.isupper():
+    if len(word) != 1 or not word.isupper():
         return False
-    before = text[start : word.start()].split()
-    return not before or before[-1][0].isupper()
+    end = _go_back(text, start, word_start, str.isspace)
+    before = _go_back(text, start, end, lambda character: not character.isspace())
+    return before == end or text[before].isupper()
+
+
+def _is_word_character(character: str) -> bool:
+    return character.isalnum() or character in "._"
+
+
+def _go_back(text: str, start: int, end: int, belongs: Callable[[str], bool]) -> int:
+    """Say where the characters begin that stand before ``end`` and belong together."""
+    while end > start and belongs(text[end - 1]):
+        end -= 1
+    return end

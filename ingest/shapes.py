@@ -29,8 +29,9 @@ BULLET = re.compile(
     r"^(?:[\u2022\u25e6\u25aa\u2023\u25cf\u25cb\u25a0\u2043\uf0b7\u00b7]\s*|[-\u2013\u2014*+]\s+)(?=\S)"
 )
 NUMBER = re.compile(r"^(?:\(?\d{1,2}[.)]|Step \d{1,2}[.:)]?|\(?[a-z]\))\s+(?=\S)")
-QUESTION = re.compile(r"^(?:q|question)\s*\d*\s*[:.)]\s*(?=\S)", re.IGNORECASE)
-ANSWER = re.compile(r"^(?:a|answer)\s*\d*\s*[:.)]\s+(?=\S)", re.IGNORECASE)
+# Possessive ("*+"), so that a long run of spaces is not shared out in every way.
+QUESTION = re.compile(r"^(?:q|question)\s*+\d*+\s*+[:.)]\s*(?=\S)", re.IGNORECASE)
+ANSWER = re.compile(r"^(?:a|answer)\s*+\d*+\s*+[:.)]\s+(?=\S)", re.IGNORECASE)
 RULE = re.compile(r"^[\W_]{3,}$")
 FAQ_HEADING = re.compile(r"\b(?:questions?|faqs?|q\s*&\s*a|q\s+and\s+a|answers)\b", re.IGNORECASE)
 _TITLE_WORD = r"(?:[A-Z][\w'\u2019-]*|and|at|for|in|of|on|the|to|with|your|a)"

@@ -74,7 +74,7 @@ def find_blocks(document: Document) -> tuple[tuple[Block, ...], tuple[Omission, 
     furniture = find_furniture(document, layout.rows)
     layout = replace(layout, rows=furniture.kept)
     rules = [row for row in layout.rows if RULE.match(row.text)]
-    layout = replace(layout, rows=tuple(row for row in layout.rows if row not in rules))
+    layout = replace(layout, rows=tuple(row for row in layout.rows if not RULE.match(row.text)))
     groups = _level_headings(layout, _group_rows(layout, furniture.headings), furniture.headings)
     blocks = tuple(_Classifier(document, layout, groups).classify())
     drawn = tuple(Omission(document.source, row.page_index, "drawn line", row.text) for row in rules)
@@ -192,10 +192,14 @@ def _level_headings(layout: Layout, groups: list[_Group], named: dict[Row, int])
     """Give every heading its level: by size where there is typography, else 1."""
     sizes = sorted({_heading_size(layout, group) for group in groups} - {0.0}, reverse=True)
     levels: dict[float, int] = {}
+    deepest = 0
+    nearest = 0  # the first of the sizes so far, from the biggest, that is as good as this one
     for size in sizes:
-        near = next((other for other in levels if other - size <= SAME_SIZE * other), None)
-        levels[size] = levels[near] if near is not None else max(levels.values(), default=0) + 1
-    bold_level = max(levels.values(), default=0) + 1
+        while sizes[nearest] - size > SAME_SIZE * sizes[nearest]:
+            nearest += 1
+        levels[size] = levels.get(sizes[nearest], deepest + 1)
+        deepest = max(deepest, levels[size])
+    bold_level = deepest + 1
     found: list[_Group] = []
     for index, group in enumerate(groups):
         after = groups[index + 1] if index + 1 < len(groups) else None
@@ -417,13 +421,16 @@ class _Classifier:
 
     def _find_plain_entries(self) -> set[int]:
         """Find entries without a marker: paragraphs of one shape after a sentence that ends in a colon."""
+        leads = [i for i, group in enumerate(self._groups) if not group.level and group.text.endswith(":")]
+        runs = _AlikeRuns(self._groups) if leads else None
         found: set[int] = set()
-        for index, group in enumerate(self._groups):
-            if group.level or not group.text.endswith(":"):
-                continue
-            run = _take_alike(self._groups[index + 1 :])
-            if len(run) > 1:
-                found.update(range(index + 1, index + 1 + len(run)))
+        done = 0
+        for lead in leads:
+            start = lead + 1
+            end = runs.find_end(start) if runs else start
+            if end - start > 1:
+                found.update(range(max(start, done), end))
+                done = max(done, end)
         return found
 
     def _make(self, kind: BlockKind, spans: Sequence[Span], level: int = 0) -> Block:
@@ -433,37 +440,49 @@ class _Classifier:
         return trace(self._document.pages, join_spans(spans), self._compounds).text
 
 
-def _take_alike(groups: Sequence[_Group]) -> Sequence[_Group]:
-    """Take the entries at the beginning that have one shape.
+class _AlikeRuns:
+    """Says how many groups from one on have one shape.
 
     One shape is one first word ("If ...", "If ..."), or short lines that all end, or all do not end,
-    in a full stop.
+    in a full stop. Looked up from behind, so that a long run is walked once and not from every lead.
     """
-    entries: list[_Group] = []
-    for group in groups:
-        if group.level or marker_length(group.text) or QUESTION.match(group.text) or _is_term_entry(group):
-            break
-        if entries and not _is_alike(entries, group):
-            break
-        entries.append(group)
-    if len(entries) > 1 and not _is_alike(entries[1:], entries[0]):
-        return entries[:1]
-    is_short = all(len(entry.text.split()) <= MAX_PLAIN_ENTRY_WORDS for entry in entries)
-    return entries if is_short or _share_first_word(entries) else []
+
+    def __init__(self, groups: Sequence[_Group]) -> None:
+        count = len(groups)
+        texts = [group.text for group in groups]
+        self._words = [first_word(text).casefold() for text in texts]
+        self._is_short = [_has_words_up_to(text, MAX_PLAIN_ENTRY_WORDS) for text in texts]
+        self._is_ended = [SENTENCE_END.search(text) is not None for text in texts]
+        self._may_enter = [
+            not (group.level or marker_length(text) or QUESTION.match(text) or _is_term_entry(group))
+            for group, text in zip(groups, texts, strict=True)
+        ]
+        self._same_word_end: list[int] = list(range(1, count + 1))
+        self._same_shape_end: list[int] = list(range(1, count + 1))
+        for index in range(count - 2, -1, -1):
+            after = index + 1
+            if self._may_enter[after] and self._words[after] == self._words[index]:
+                self._same_word_end[index] = self._same_word_end[after]
+            if self._continues_shape(index, after):
+                self._same_shape_end[index] = self._same_shape_end[after]
+
+    def _continues_shape(self, index: int, after: int) -> bool:
+        is_entry = self._may_enter[after] and self._is_short[after]
+        return is_entry and self._is_ended[after] == self._is_ended[index]
+
+    def find_end(self, start: int) -> int:
+        """Give the index after the last entry of the run that begins at a group; ``start`` if none does."""
+        if start >= len(self._words) or not self._may_enter[start]:
+            return start
+        if self._same_word_end[start] > start + 1:
+            return self._same_word_end[start]
+        end = self._same_shape_end[start]
+        rest_shares_word = end - start > 2 and self._same_word_end[min(start + 1, end - 1)] >= end
+        return start + 1 if not self._is_short[start] or rest_shares_word else end
 
 
-def _is_alike(entries: Sequence[_Group], group: _Group) -> bool:
-    if _share_first_word([*entries, group]):
-        return True
-    if len(entries) > 1 and _share_first_word(entries):
-        return False
-    is_ended = bool(SENTENCE_END.search(entries[0].text))
-    is_short = len(group.text.split()) <= MAX_PLAIN_ENTRY_WORDS
-    return is_short and bool(SENTENCE_END.search(group.text)) == is_ended
-
-
-def _share_first_word(entries: Sequence[_Group]) -> bool:
-    return len({first_word(entry.text).casefold() for entry in entries}) == 1
+def _has_words_up_to(text: str, count: int) -> bool:
+    return len(text.split(maxsplit=count)) <= count
 
 
 def _is_term_entry(group: _Group) -> bool:

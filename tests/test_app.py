@@ -1,7 +1,7 @@
 """The composition root: who may reach the page, and what is said when it cannot be served."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +9,9 @@ import pytest
 
 import app
 from bot.chat import Bot, load_bot
-from ingest.build import fingerprint, ingest
+from ingest.build import ingest
 from ingest.index import live_name, load_live
+from ingest.sources import fingerprint
 from tests.conftest import GUIDE, FakeEncoder
 
 
@@ -20,7 +21,10 @@ class Launches:
     def __init__(self) -> None:
         self.calls: list[tuple[str, int, str | None]] = []
 
-    def __call__(self, page: object, host: str, port: int, password: str | None) -> None:
+    def __call__(
+        self, page: object, host: str, port: int, password: str | None, before: Sequence[object]
+    ) -> None:
+        assert len(before) == 1  # the operator's page
         self.calls.append((host, port, password))
 
 
@@ -146,7 +150,9 @@ def test_a_missing_corpus_is_wrong_usage(run: Shell, tmp_path: Path) -> None:
 
 def test_without_an_index_no_ingest_names_the_command(run: Shell) -> None:
     assert run("--no-ingest") == 1
-    assert run.err == f"There is no index in {run.folder}; run: python -m ingest --index {run.folder}\n"
+    assert run.err.startswith(
+        f"There is no index in {run.folder}; run: python -m ingest PATH --index {run.folder} (PATH: "
+    )
 
 
 def test_no_ingest_answers_from_the_index_as_it_is(run: Shell, launches: Launches) -> None:

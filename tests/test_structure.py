@@ -30,6 +30,8 @@ HOMES = {
     "onnxruntime": "ingest/runtime.py",
     "spellchecker": "bot/lexical.py",
     "gradio": "bot/page.py",
+    "bs4": "ingest/webpage.py",
+    "mammoth": "ingest/webpage.py",
 }
 
 
@@ -111,6 +113,7 @@ def test_every_import_is_declared() -> None:
     distributions = {
         "faiss": "faiss-cpu",
         "markdown_it": "markdown-it-py",
+        "bs4": "beautifulsoup4",
         "spellchecker": "pyspellchecker",
     }
     # Both come with sentence-transformers, which is the only reason to touch them.

@@ -11,9 +11,9 @@ import pytest
 from bot.answer import verified
 from bot.chat import Bot, load_bot
 from bot.datatypes import AnswerKind, Layout, Urgency
-from bot.render import lead_text, to_text
+from bot.render import WITHDRAWN, lead_text, to_text
 from ingest.build import ingest
-from ingest.errors import IndexDamagedError, IndexMismatchError, IndexMissingError
+from ingest.errors import DocumentError, IndexDamagedError, IndexMismatchError, IndexMissingError
 from tests.conftest import FakeEncoder
 
 
@@ -198,6 +198,26 @@ def test_a_new_generation_that_is_damaged_leaves_the_old_one_answering(
         assert "every two weeks" in lead_text(bot.reply("How often should I feed a plant?"))
     assert "passages.jsonl" in caplog.text
     assert "feed a plant" not in caplog.text  # no chat text in logs
+
+
+def test_a_guide_that_is_taken_away_is_not_quoted_any_more_and_warning_signs_are_still_seen(
+    bot: Bot, corpus: Path, index: Path, encoder: FakeEncoder
+) -> None:
+    text = (corpus / "plants.md").read_text(encoding="utf-8")
+    (corpus / "plants.md").unlink()
+    with pytest.raises(DocumentError):
+        ingest([corpus], index, make_encoder=lambda _: encoder)
+    answer = bot.reply("How often should I feed a plant?")
+    assert (answer.kind, answer.lead, answer.citations, answer.suggestions) == (
+        AnswerKind.DECLINE, (), (), (),
+    )  # fmt: skip
+    assert answer.note == WITHDRAWN
+    assert bot.starters() == ()
+    assert bot.reply("I want to kill myself").kind is AnswerKind.WARNING
+    (corpus / "plants.md").write_text(text, encoding="utf-8")
+    ingest([corpus], index, make_encoder=lambda _: encoder)
+    assert bot.reply("How often should I feed a plant?").kind is AnswerKind.ANSWER
+    assert bot.starters()
 
 
 def test_an_index_folder_alone_is_enough_to_answer(corpus: Path, index: Path, encoder: FakeEncoder) -> None:

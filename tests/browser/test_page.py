@@ -47,6 +47,9 @@ class MadeUpBot:
     def starters(self) -> tuple[str, ...]:
         return ("What is <b>this</b>?", "How long?", "Why?", "Who?")
 
+    def holds(self, passage_ids: Sequence[str]) -> bool:
+        return not passage_ids
+
     def reply(self, message: str, history: Sequence[Mapping[str, str]]) -> Answer:
         said = [earlier["content"] for earlier in history if earlier["role"] == "user"]
         plain = Answer(kind=AnswerKind.SMALLTALK, disclaimer=DISCLAIMER, note=f"Message {len(said) + 1}.")

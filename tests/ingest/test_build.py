@@ -1,15 +1,21 @@
 """The pipeline: what an ingest does with documents that come, change, fail, move and go."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ingest.build import DocumentReport, DocumentState, Report, find_sources, fingerprint, ingest
+from ingest import build
+from ingest.build import ingest
 from ingest.encode import load_encoder
-from ingest.errors import ConfigError, DocumentError, EncoderError, UsageError
+from ingest.errors import ConfigError, DocumentError, EncoderError, IndexWithdrawnError, UsageError
 from ingest.index import Generation, is_quote_found, live_name, load_live
+from ingest.report import DocumentReport, DocumentState, Report
+from ingest.sources import find_sources, fingerprint
+from ingest.worker import DocumentReader, Reading
 from tests.conftest import GUIDE, ORIGINAL, ROOT, FakeEncoder
 
 OTHER = """\
@@ -128,7 +134,7 @@ def test_one_changed_paragraph_encodes_only_its_own_views(bench: Workbench) -> N
     report = bench.ingest()
     document = report_of(report, "plants.md")
     assert document.state is DocumentState.CHANGED
-    assert (document.added, document.removed) == (1, 1)
+    assert (document.added, document.changed, document.removed) == (0, 1, 0)
     assert document.kept == report.passages - 1
     assert sorted(bench.encoded) == sorted(
         [
@@ -178,12 +184,162 @@ def test_a_renamed_document_makes_no_duplicate_and_encodes_nothing(bench: Workbe
     before = bench.live()
     (bench.corpus / "plants.md").rename(bench.corpus / "house plants.md")
     report = bench.ingest()
-    assert states(report) == {"house plants.md": DocumentState.ADDED, "plants.md": DocumentState.REMOVED}
+    assert states(report) == {"house plants.md": DocumentState.RENAMED}
+    document = report_of(report, "house plants.md")
+    assert (document.other, document.kept, report.read) == ("plants.md", len(before.passages), 0)
     assert bench.encoded == []
     live = bench.live()
     assert [p.text for p in live.passages] == [p.text for p in before.passages]
     assert {p.source for p in live.passages} == {"house plants.md"}
     assert not {p.id for p in live.passages} & {p.id for p in before.passages}
+
+
+def test_a_document_that_moves_to_another_folder_is_recognised_with_its_links(bench: Workbench) -> None:
+    """Ensures that a list still knows its entries, and that a quote is cited under the new name."""
+    bench.write("knives.md", OTHER)
+    bench.ingest()
+    before = {p.id: p for p in bench.live().passages}
+    (bench.corpus / "sub").mkdir()
+    (bench.corpus / "plants.md").rename(bench.corpus / "sub" / "a.md")
+    report = bench.ingest()
+    assert states(report) == {"knives.md": DocumentState.KEPT, "sub/a.md": DocumentState.RENAMED}
+    assert report.read == 0
+    live = {p.id: p for p in bench.live().passages}
+    lists = [p for p in live.values() if p.item_ids]
+    assert [live[id_].title for p in lists for id_ in p.item_ids] == ["Soaking", "Misting"]
+    assert {live[id_].list_id for p in lists for id_ in p.item_ids} == {p.id for p in lists}
+    assert {p.id for p in before.values() if p.source == "knives.md"} <= set(live)
+    other = Workbench(bench.corpus, bench.folder.parent / "fresh")
+    other.ingest()
+    assert other.live().passages == bench.live().passages  # the same as if it had always been there
+
+
+def test_a_copy_of_a_document_is_reported_and_left_out(bench: Workbench) -> None:
+    bench.ingest()
+    bench.write("a copy.md", GUIDE)
+    report = bench.ingest()
+    assert states(report) == {"a copy.md": DocumentState.DUPLICATE, "plants.md": DocumentState.KEPT}
+    assert report_of(report, "a copy.md").other == "plants.md"
+    assert not report.is_changed
+    assert not report.needs_attention
+    assert (report.read, bench.encoded) == (0, [])
+    (bench.corpus / "plants.md").unlink()
+    report = bench.ingest()
+    assert states(report) == {"a copy.md": DocumentState.RENAMED}
+    assert {p.source for p in bench.live().passages} == {"a copy.md"}
+
+
+def test_a_document_that_becomes_a_copy_of_another_gives_its_own_passages_up(bench: Workbench) -> None:
+    bench.write("knives.md", OTHER)
+    bench.ingest()
+    bench.write("knives.md", GUIDE)
+    report = bench.ingest()
+    document = report_of(report, "knives.md")
+    assert (document.state, document.other) == (DocumentState.DUPLICATE, "plants.md")
+    assert document.removed > 0
+    assert {p.source for p in bench.live().passages} == {"plants.md"}
+
+
+def test_only_what_has_changed_is_read(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        bench.write(f"{number}.md", OTHER.replace("three drops", f"{number + 2} drops"))
+    bench.ingest()
+    read: list[str] = []
+
+    real = DocumentReader.read
+
+    def counted(self: DocumentReader, path: Path, source: str) -> Reading:
+        read.append(source)
+        return real(self, path, source)
+
+    monkeypatch.setattr(DocumentReader, "read", counted)
+    assert bench.ingest().read == 0
+    assert read == []
+    bench.write("3.md", OTHER.replace("three drops", "eleven drops"))
+    report = bench.ingest()
+    assert (read, report.read) == (["3.md"], 1)
+    monkeypatch.setattr(build, "reading_revision", lambda: "another")
+    assert bench.ingest().read == 6  # another way of reading: everything is read, nothing encoded
+    assert bench.encoded == []
+    assert bench.ingest().read == 0
+
+
+def test_one_changed_paragraph_of_a_long_document_encodes_at_most_three_passages(bench: Workbench) -> None:
+    paragraphs = [f"Plant {n} stands by window {n}. It gets {n} cups of water each week." for n in range(60)]
+    text = "# Plants\n\n" + "\n\n".join(f"## Shelf {n}\n\n{words}" for n, words in enumerate(paragraphs))
+    bench.write("plants.md", text)
+    bench.ingest()
+    bench.write("plants.md", text.replace("It gets 30 cups of water each week.", "It gets no water at all."))
+    report = bench.ingest()
+    live = bench.live()
+    touched = {live.views[row].row for row in range(len(live.views)) if live.views[row].text in bench.encoded}
+    assert 1 <= len(touched) <= 3
+    assert report.encoded == len(bench.encoded) <= 6
+
+
+NOT_LOADED = """
+import sys
+from pathlib import Path
+from ingest.build import ingest
+from ingest.encode import load_encoder
+from tests.conftest import FakeEncoder
+
+corpus, index = Path(sys.argv[1]), Path(sys.argv[2])
+real = load_encoder()
+
+class Named(FakeEncoder):  # makes vectors in the name of the real encoder
+    name, revision, max_tokens, count_tokens = real.name, real.revision, real.max_tokens, real.count_tokens
+
+ingest([corpus], index, make_encoder=lambda _: Named())
+assert not ingest([corpus], index, make_encoder=load_encoder).is_changed
+(corpus / "plants.md").rename(corpus / "house.md")
+assert ingest([corpus], index, make_encoder=load_encoder).is_changed
+assert "torch" not in sys.modules and "sentence_transformers" not in sys.modules
+"""
+
+
+def test_the_encoder_is_not_loaded_where_nothing_has_to_be_encoded(corpus: Path, tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-c", NOT_LOADED, str(corpus), str(tmp_path / "index")], cwd=ROOT, check=True
+    )
+
+
+def test_all_documents_but_one_removed_leaves_nothing_of_the_others(bench: Workbench) -> None:
+    for number in range(5):
+        bench.write(f"{number}.md", OTHER.replace("three drops", f"{number + 2} drops"))
+    bench.ingest()
+    for path in bench.corpus.glob("*.md"):
+        if path.name != "3.md":
+            path.unlink()
+    report = bench.ingest()
+    assert bench.encoded == []
+    live = bench.live()
+    assert {p.source for p in live.passages} == set(live.pages) == {"3.md"}
+    assert [entry.source for entry in live.manifest.sources] == ["3.md"]
+    assert len(live.views) == live.vectors.size == report.views
+    assert "Plants" not in (bench.folder / "generations" / live.name / "views.jsonl").read_text()
+
+
+def test_an_index_whose_documents_are_all_gone_is_out_of_service_until_one_is_there(bench: Workbench) -> None:
+    bench.ingest()
+    (bench.corpus / "plants.md").unlink()
+    for _ in range(2):
+        with pytest.raises(DocumentError, match=r"There is no document in .*; put a guide there"):
+            bench.ingest()
+        with pytest.raises(IndexWithdrawnError, match=r"is out of service, .*python -m ingest PATH --index"):
+            load_live(bench.folder)
+    bench.write("knives.md", OTHER)
+    assert states(bench.ingest()) == {"knives.md": DocumentState.ADDED}
+    assert {p.source for p in bench.live().passages} == {"knives.md"}
+
+
+def test_patterns_that_find_nothing_leave_the_index_in_service(bench: Workbench) -> None:
+    bench.ingest()
+    before = bench.live().name
+    bench.write("guide.toml", 'title = "T"\nsources = ["gude.pdf"]')
+    with pytest.raises(DocumentError):
+        bench.ingest()
+    assert load_live(bench.folder).name == before
 
 
 def test_the_same_corpus_gives_the_same_index_anywhere(bench: Workbench, tmp_path: Path) -> None:
@@ -343,17 +499,18 @@ def test_a_mended_document_takes_its_place_again(bench: Workbench) -> None:
     ],
     ids=["empty", "blank", "zeros", "bytes", "rules", "emoji", "heading"],
 )
-def test_a_corpus_without_text_is_an_error_that_names_the_file_and_leaves_the_index(
+def test_a_corpus_without_text_is_an_error_that_names_the_file_and_takes_the_index_out_of_service(
     bench: Workbench, content: bytes
 ) -> None:
     bench.ingest()
-    before = bench.live()
     (bench.corpus / "plants.md").unlink()
     bench.write("nothing.md", content)
     with pytest.raises(DocumentError) as caught:
         bench.ingest()
     assert "nothing.md" in str(caught.value)
-    assert load_live(bench.folder).name == before.name
+    assert "is out of service" in str(caught.value)
+    with pytest.raises(IndexWithdrawnError):
+        load_live(bench.folder)
 
 
 def test_all_that_failed_is_named_where_nothing_could_be_read(bench: Workbench) -> None:
@@ -600,6 +757,26 @@ def test_the_encoder_that_guide_toml_names_is_asked_for(bench: Workbench) -> Non
     bench.write("guide.toml", 'title = "T"\nencoder = "models/mine"')
     ingest([bench.corpus], bench.folder, make_encoder=make)
     assert asked == ["models/mine"]
+
+
+@pytest.mark.parametrize("named", ["models/mine", "../corpus/models/mine"])
+def test_a_relative_path_of_an_encoder_is_relative_to_guide_toml(bench: Workbench, named: str) -> None:
+    """Ensures that ingest and page find it wherever they are started."""
+    asked: list[str] = []
+    (bench.corpus / "models" / "mine").mkdir(parents=True)
+    whole = str((bench.corpus / "models" / "mine").resolve())
+
+    def make(name: str) -> FakeEncoder:
+        asked.append(name)
+        encoder = FakeEncoder()
+        encoder.name = name
+        return encoder
+
+    bench.write("guide.toml", f'title = "T"\nencoder = "{named}"')
+    ingest([bench.corpus], bench.folder, make_encoder=make)
+    assert load_live(bench.folder).guide.encoder == whole
+    assert not ingest([bench.corpus], bench.folder, make_encoder=make).is_changed
+    assert asked == [whole, whole]
 
 
 # --- documents of every kind -----------------------------------------------------------------------

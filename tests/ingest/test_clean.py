@@ -70,6 +70,9 @@ def test_every_stretch_of_traced_text_is_found_in_its_place(raw: str, data: st.D
         ("\u2003\u2003back  pain\t\nexercises\u00a0", "back pain exercises"),
         ("\ufb01ve \ufb02oors, o\ufb03ce", "five floors, office"),
         ("soft\u00adware zero\u200bwidth", "software zerowidth"),
+        ("\U0001f469\u200d\u2695\ufe0f says", "\U0001f469\u200d\u2695\ufe0f says"),
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"),
+        ("\U0001f469\u200d and\u200d \U0001f469\u200b\U0001f469", "\U0001f469 and \U0001f469\U0001f469"),
         ("e\u0301te\u0301", "\u00e9t\u00e9"),
         ("well\u2011being", "well-being"),
     ],
@@ -133,6 +136,13 @@ def test_a_document_that_does_not_hyphenate_needs_one_known_part() -> None:
 def test_marks_of_markdown_are_stripped_and_the_quote_is_found(raw: str, expected: str) -> None:
     traced = trace((Page(0, "1", raw),), (Span(0, 0, len(raw)),), has_markup=True)
     assert traced.text == expected
+    assert match_key(traced.text) == match_key(raw)
+
+
+def test_marks_without_a_partner_stay_and_pairs_within_pairs_go() -> None:
+    raw = "*open **bold *em* text** and [[one](a) two](b) <!-- gone --> <!-- not closed"
+    traced = trace((Page(0, "1", raw),), (Span(0, 0, len(raw)),), has_markup=True)
+    assert traced.text == "*open bold em text and one two <!-- not closed"
     assert match_key(traced.text) == match_key(raw)
 
 

@@ -6,6 +6,7 @@ import tomllib
 import pytest
 
 from ingest.config import DEFAULT_DISCLAIMER, DEFAULT_NUMBERS, GuideConfig, parse_config
+from ingest.datatypes import ReadingLimits
 from ingest.errors import ConfigError
 from tests.conftest import ROOT
 
@@ -16,6 +17,8 @@ description = "How to keep bees."
 disclaimer = "Ask a beekeeper."
 sources = ["bees.pdf", "more/*.md"]
 encoder = "models/bees"
+evaluation = "questions.jsonl"
+password = "honey"
 warning_signs = "signs"
 region = "GB"
 
@@ -33,6 +36,10 @@ accent = "#AbC123"
 
 [limits]
 max_message_chars = 100
+max_document_mib = 7
+max_pages = 8
+max_read_seconds = 9
+max_read_memory_mib = 10
 
 [decline]
 threshold = 0.25
@@ -84,6 +91,8 @@ def test_every_setting_is_read() -> None:
             crisis="a helpline",
         ),
         accent="#AbC123",
+        evaluation="questions.jsonl",
+        reading=ReadingLimits(7, 8, 9, 10, "honey"),
         max_message_chars=100,
         decline_threshold=0.25,
     )

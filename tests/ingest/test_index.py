@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest import index
+from ingest import index, lock
 from ingest.build import ingest
 from ingest.datatypes import Matrix, Omission, Page, Passage, PassageKind, Segment, SegmentRole, Span
 from ingest.errors import (
@@ -27,20 +28,23 @@ from ingest.errors import (
 )
 from ingest.index import (
     FORMAT_VERSION,
+    KEPT_GENERATIONS,
     Generation,
     Manifest,
     SourceEntry,
     VectorIndex,
     check_encoder,
-    hold_lock,
     is_quote_found,
+    list_generations,
     live_name,
     load_live,
+    load_staged,
     page_quotes,
     publish,
     read_manifest,
     write_generation,
 )
+from ingest.lock import hold_lock
 from ingest.views import VIEWS_VERSION, View, ViewKind, make_views
 from tests.conftest import GUIDE, ROOT, FakeEncoder
 
@@ -125,7 +129,11 @@ def manifest_of(passages: Sequence[Passage], views: Sequence[View], encoder: Fak
         dimension=encoder.dimension,
         max_tokens=encoder.max_tokens,
         views_version=VIEWS_VERSION,
-        sources=(SourceEntry("ä b/🪴.md", "ab" * 32, 2, 2), SourceEntry("empty.md", "cd" * 32, 1, 0)),
+        reading_revision="0123",
+        sources=(
+            SourceEntry("ä b/🪴.md", "ab" * 32, 2, 2, ("odd\u2028", "")),
+            SourceEntry("empty.md", "cd" * 32, 1, 0),
+        ),
         passages=len(passages),
         views=len(views),
         omissions=(Omission("empty.md", 0, "an advert", AWKWARD),),
@@ -175,14 +183,14 @@ def test_passages_are_readable_one_a_line(tmp_path: Path) -> None:
         sign_texts={},
         manifest=manifest_of(passages, views, FakeEncoder()),
     )
-    lines = (tmp_path / "generations" / name / "passages.jsonl").read_bytes().split(b"\n")
+    lines = (tmp_path / "generations" / f".staged-{name}" / "passages.jsonl").read_bytes().split(b"\n")
     assert [json.loads(line)["text"] for line in lines if line] == [passage.text for passage in passages]
     assert "👩🏽‍🌾".encode() in lines[0]  # as it is written, not escaped
 
 
 def test_a_generation_is_not_live_before_it_is_published(tmp_path: Path) -> None:
     passages, pages, views, vectors = awkward_parts()
-    write_generation(
+    name = write_generation(
         tmp_path,
         passages=passages,
         pages=pages,
@@ -194,6 +202,10 @@ def test_a_generation_is_not_live_before_it_is_published(tmp_path: Path) -> None
     )
     with pytest.raises(IndexMissingError):
         load_live(tmp_path)
+    assert list_generations(tmp_path) == []
+    assert load_staged(tmp_path, name).passages == tuple(passages)
+    publish(tmp_path, name)
+    assert list_generations(tmp_path) == [name] == [load_live(tmp_path).name]
 
 
 def test_every_quote_of_the_small_guide_is_found_again_after_loading(folder: Path) -> None:
@@ -273,7 +285,7 @@ def test_a_missing_file_is_named_and_none_that_is_present(folder: Path, missing:
     message = str(caught.value)
     assert any(name in message for name in missing)
     assert not [name for name in FILES if name not in missing and name in message]
-    assert f"python -m ingest --rebuild --index {folder}" in message
+    assert f"python -m ingest PATH --rebuild --index {folder}" in message
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "manifest.json"])
@@ -297,7 +309,9 @@ def test_a_damaged_file_is_named_and_no_other(folder: Path, name: str, damage: s
     assert not [other for other in FILES if other != name and other in message]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"format_version": 1}', "\ufffd", "3"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", "null", f'{{"format_version": {FORMAT_VERSION}}}', "\ufffd", "3"]
+)
 def test_a_damaged_manifest_is_named(folder: Path, text: str) -> None:
     path = live_folder(folder) / "manifest.json"
     path.write_text(text, encoding="utf-8")
@@ -321,7 +335,7 @@ def test_a_damaged_pointer_is_an_error_of_one_sentence_and_the_next_ingest_mends
     folder: Path, corpus: Path, pointer: bytes
 ) -> None:
     (folder / "CURRENT").write_bytes(pointer)
-    with pytest.raises(IndexDamagedError, match="python -m ingest --rebuild --index"):
+    with pytest.raises(IndexDamagedError, match="python -m ingest PATH --rebuild --index"):
         load_live(folder)
     ingest_folder(corpus, folder)
     assert load_live(folder).passages
@@ -333,7 +347,9 @@ def test_a_folder_without_an_index_names_the_command(tmp_path: Path) -> None:
     for place in (tmp_path / "nothing", tmp_path, file):
         with pytest.raises(IndexMissingError) as caught:
             load_live(place)
-        assert str(caught.value) == f"There is no index in {place}; run: python -m ingest --index {place}"
+        assert str(caught.value).startswith(
+            f"There is no index in {place}; run: python -m ingest PATH --index {place}"
+        )
 
 
 def test_an_index_folder_can_be_moved(folder: Path, tmp_path: Path) -> None:
@@ -355,7 +371,7 @@ def test_another_format_names_both_versions_and_the_command(folder: Path, versio
         load_live(folder)
     message = str(caught.value)
     assert f"has format {version}, this version reads {FORMAT_VERSION}" in message
-    assert f"run: python -m ingest --index {folder}" in message
+    assert f"run: python -m ingest PATH --index {folder}" in message
 
 
 @pytest.mark.parametrize(("field", "value"), [("name", "another"), ("revision", "0123456789abcdef")])
@@ -386,13 +402,15 @@ def change(corpus: Path, words: str) -> None:
     (corpus / "plants.md").write_text(GUIDE + f"\n## News\n\n{words}\n", encoding="utf-8")
 
 
-def test_at_most_two_generations_are_kept_and_the_live_one_is_the_newest(folder: Path, corpus: Path) -> None:
+def test_no_more_generations_are_kept_than_stated_and_the_live_one_is_the_newest(
+    folder: Path, corpus: Path
+) -> None:
     names = [live_name(folder)]
     for number in range(4):
         change(corpus, f"The news is number {number}.")
         names.append(ingest_folder(corpus, folder))
     assert names == sorted(set(names))
-    assert generations(folder) == names[-2:]
+    assert generations(folder) == names[-KEPT_GENERATIONS:]
     assert live_name(folder) == names[-1]
 
 
@@ -404,7 +422,7 @@ def test_left_overs_of_killed_ingests_are_removed_by_the_next(folder: Path, corp
     change(corpus, "Some news.")
     name = ingest_folder(corpus, folder)
     assert name > "000008"
-    assert len(generations(folder)) == 2
+    assert len(generations(folder)) == KEPT_GENERATIONS
     assert not [path for path in generations(folder) if path.startswith(".")]
     assert sorted(path.name for path in folder.iterdir()) == ["CURRENT", "generations", "lock"]
     assert load_live(folder).name == name
@@ -452,14 +470,14 @@ def test_an_ingest_that_ends_at_any_step_leaves_the_old_generation_whole(
             break
     assert steps >= 1
     assert len(load_live(folder).passages) == len(old.passages) + 1
-    assert len(generations(folder)) <= 2
+    assert len(generations(folder)) <= KEPT_GENERATIONS
 
 
 KILLING = """
 import os, random, signal, sys, time
 from pathlib import Path
 from ingest.build import ingest
-from ingest.index import live_name, load_live
+from ingest.index import KEPT_GENERATIONS, live_name, load_live
 from tests.conftest import FakeEncoder
 
 work, kills = Path(sys.argv[1]), int(sys.argv[2])
@@ -491,7 +509,7 @@ for at in range(kills):
 update(corpora[0]); update(corpora[1])
 left = [path.name for path in (index / "generations").iterdir()]
 assert states[load_live(index).passages] == "new"
-assert len(left) == 2 and not [name for name in left if name.startswith(".")], left
+assert len(left) == KEPT_GENERATIONS and not [name for name in left if name.startswith(".")], left
 print(len(seen), moved)
 """
 
@@ -551,7 +569,7 @@ def test_a_generation_that_is_replaced_while_it_is_read_gives_way_to_the_new_one
         if len(replaced) < 2:
             replaced.append(name)
             monkeypatch.setattr(index, "load_generation", real)
-            for words in ("One.", "Two."):  # two, so that the one being read is removed
+            for words in ("One.", "Two.", "Three."):  # so many that the one being read is removed
                 change(corpus, f"{words} Number {len(replaced)}.")
                 ingest_folder(corpus, folder)
             monkeypatch.setattr(index, "load_generation", slow)
@@ -599,10 +617,10 @@ def test_a_second_ingest_waits_for_the_first(corpus: Path, tmp_path: Path) -> No
 def test_a_lock_that_is_not_released_is_an_error_that_says_so(
     folder: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr(lock, "LOCK_WAIT_S", 0.05)
     before = load_live(folder)
     code = (
-        "import sys; from pathlib import Path; from ingest.index import hold_lock\n"
+        "import sys; from pathlib import Path; from ingest.lock import hold_lock\n"
         f"with hold_lock(Path({str(folder)!r})): print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(
@@ -614,7 +632,10 @@ def test_a_lock_that_is_not_released_is_an_error_that_says_so(
         change(corpus, "Some news.")
         with pytest.raises(IndexLockedError) as caught:
             ingest_folder(corpus, folder)
-        assert str(caught.value).startswith(f"Another ingest is writing to {folder}; wait until it has ended")
+        assert str(caught.value) == (
+            f"Another ingest is writing to {folder} (process {holder.pid} on {socket.gethostname()}); "
+            "wait until it has ended and run this again."
+        )
         assert load_live(folder).passages == before.passages  # reading needs no lock
         holder.kill()
     ingest_folder(corpus, folder)  # a killed holder holds nothing
@@ -625,7 +646,7 @@ def test_the_lock_is_released_at_the_end_of_the_block_also_after_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ensures that this does not wait for the garbage collector: the objects are kept here."""
-    monkeypatch.setattr(index, "LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr(lock, "LOCK_WAIT_S", 0.05)
     kept = [hold_lock(tmp_path) for _ in range(3)]
     with kept[0]:
         pass

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ingest import __main__ as command
-from ingest import build, index
+from ingest import build, index, lock, sources
 from ingest.__main__ import main
 from ingest.index import VectorIndex, live_name, load_live
 from tests.conftest import GUIDE, ROOT, FakeEncoder
@@ -62,7 +62,7 @@ def test_an_ingest_reports_each_document_and_the_index_and_exits_0(
     assert run(corpus, "--index", folder) == 0
     live = load_live(folder)
     count = len(live.passages)
-    assert f"plants.md: 1 pages, {count} passages ({count} added, 0 kept, 0 removed)" in run.out
+    assert f"plants.md: 1 pages, {count} passages ({count} added, 0 changed, 0 kept, 0 removed)" in run.out
     assert f"Index {live.name} live: {count} passages, {len(live.views)} vectors" in run.out
     assert run.err == ""
 
@@ -71,7 +71,7 @@ def test_a_second_ingest_says_that_all_was_up_to_date(run: Shell, corpus: Path, 
     run(corpus, "--index", folder)
     assert run(corpus, "--index", folder) == 0
     assert "was up to date" in run.out
-    assert "(0 encoded)" in run.out
+    assert "(0 documents read, 0 texts encoded)" in run.out
 
 
 def test_the_json_report_is_one_object_with_every_document(run: Shell, corpus: Path, folder: Path) -> None:
@@ -166,7 +166,7 @@ def test_an_index_path_that_is_a_file_is_named(run: Shell, corpus: Path, tmp_pat
         assert str(file) in run.err
     assert file.read_text() == "a file"
     assert run("status", "--index", file) == run("verify", "--index", file) == 1
-    assert run.err == f"There is no index in {file}; run: python -m ingest --index {file}\n"
+    assert run.err.startswith(f"There is no index in {file}; run: python -m ingest PATH --index {file} (PATH")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,10 @@ def test_an_index_path_that_is_a_file_is_named(run: Shell, corpus: Path, tmp_pat
             PermissionError(13, "Permission denied", "/somewhere/lock"),
             "/somewhere/lock cannot be read or written",
         ),
-        (OSError(28, "No space left on device"), "A file cannot be read or written: No space left on device"),
+        (
+            OSError(28, "No space left on device"),
+            "A file cannot be written: No space left on device. Make",
+        ),
     ],
 )
 def test_what_the_system_refuses_is_one_sentence(
@@ -206,10 +209,10 @@ def test_a_broken_guide_toml_is_named_and_leaves_the_index(
 def test_a_locked_index_is_named(
     run: Shell, corpus: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "LOCK_WAIT_S", 0.05)
-    with index.hold_lock(folder):
+    monkeypatch.setattr(lock, "LOCK_WAIT_S", 0.05)
+    with lock.hold_lock(folder):
         assert run(corpus, "--index", folder) == 1
-    assert run.err.startswith(f"Another ingest is writing to {folder}; wait until it has ended")
+    assert run.err.startswith(f"Another ingest is writing to {folder} (process {os.getpid()} on ")
 
 
 def test_an_empty_folder_exits_1(run: Shell, tmp_path: Path, folder: Path) -> None:
@@ -266,7 +269,10 @@ def test_a_command_without_an_index_names_the_one_that_makes_it(
 ) -> None:
     folder = tmp_path / "none"
     assert run(name, "--index", folder) == 1
-    assert run.err == f"There is no index in {folder}; run: python -m ingest --index {folder}\n"
+    assert run.err == (
+        f"There is no index in {folder}; run: python -m ingest PATH --index {folder} "
+        "(PATH: the folder of the guide)\n"
+    )
     assert not folder.exists()
 
 
@@ -283,7 +289,7 @@ def test_verify_finds_a_file_whose_checksum_is_wrong(run: Shell, corpus: Path, f
     path = folder / "generations" / live_name(folder) / "pages.jsonl"
     path.write_bytes(path.read_bytes().replace(b"once", b"ones"))
     assert run("verify", "--index", folder) == 1
-    assert f"{path} is damaged; run: python -m ingest --rebuild --index {folder}" in run.err
+    assert f"{path} is damaged; run: python -m ingest PATH --rebuild --index {folder}" in run.err
 
 
 def forge(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
@@ -327,7 +333,7 @@ def test_verify_finds_a_vector_that_is_another_s(run: Shell, corpus: Path, folde
     forge(folder, "vectors.faiss", swap)
     assert run("verify", "--index", folder) == 1
     assert "is not what the encoder gives" in run.err
-    assert "run: python -m ingest --rebuild" in run.err
+    assert "run: python -m ingest PATH --rebuild" in run.err
 
 
 def test_verify_names_an_encoder_that_is_not_the_index_s(
@@ -357,7 +363,7 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
     monkeypatch.setattr(command, "WATCH_INTERVAL_S", 0.01)
     stop = threading.Event()
     failures = []
-    real = build.fingerprint
+    real = sources.fingerprint
 
     def watched(paths: list[Path], config: Path | None) -> str:
         if stop.is_set():
@@ -398,6 +404,43 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
     assert codes == [0]
     assert len(failures) == 1  # told once, not at every look
     assert "this is not valid TOML" in run.err
+
+
+def test_watch_waits_for_a_file_that_is_still_being_written(
+    run: Shell, corpus: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ensures that half a guide never goes live."""
+    monkeypatch.setattr(command, "WATCH_INTERVAL_S", 0.3)
+    stop = threading.Event()
+    seen: list[int] = []
+    real = build.ingest
+
+    def noted(*args: object, **options: object) -> object:
+        seen.append((corpus / "plants.md").read_text().count("Paragraph"))
+        return real(*args, **options)  # type: ignore[arg-type]
+
+    def watched(paths: list[Path], config: Path | None) -> str:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        return sources.fingerprint(paths, config)
+
+    monkeypatch.setattr(command, "ingest", noted)
+    monkeypatch.setattr(command, "fingerprint", watched)
+    watcher = threading.Thread(target=lambda: run(corpus, "--index", folder, "--watch"))
+    watcher.start()
+    try:
+        wait_for(lambda: seen == [0])
+        with (corpus / "plants.md").open("w") as file:
+            file.write("# Plants\n\n")
+            for number in range(20):
+                file.write(f"Paragraph {number} is about plants.\n\n")
+                file.flush()
+                time.sleep(0.05)
+        wait_for(lambda: len(seen) == 2)
+    finally:
+        stop.set()
+        watcher.join(20)
+    assert seen == [0, 20]
 
 
 def test_watching_a_missing_folder_is_wrong_usage(

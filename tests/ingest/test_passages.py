@@ -1,10 +1,15 @@
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ingest.datatypes import PassageKind, SegmentRole
+from ingest.passages import split_passages
+from ingest.readers import read_document
 from ingest.sentences import split_sentences
+from ingest.structure import find_blocks
 from tests.ingest.guides import (
     KNEES,
     LIST_SIZES,
@@ -14,6 +19,7 @@ from tests.ingest.guides import (
     check_laws,
     check_nothing_is_lost,
     count_words,
+    raw_text,
     read_guide,
     read_string,
     to_markdown,
@@ -138,6 +144,62 @@ def test_parts_of_a_long_list_have_the_lead_and_their_own_items(tmp_path: Path) 
     assert all(found.segments[0].text == "Try these:" for found in lists)
     assert sum(len(found.item_ids) for found in lists) == 30
     check_laws(reading, 40)
+
+
+@pytest.mark.parametrize(
+    "entry", ["- **Soaking:** Take", "- **Soaking**: Take", "- Soaking: Take", "### Soaking\n\nTake"]
+)
+def test_the_place_of_a_title_is_that_of_the_title_alone(tmp_path: Path, entry: str) -> None:
+    other = entry.replace("Soaking", "Drying")
+    text = f"# A\n\n## B\n\nDo these:\n\n{entry} it out and wash it.\n\n{other} it out and wash it.\n"
+    reading = read_string(tmp_path, text)
+    found = [(p.title, raw_text(reading.document, p.title_spans)) for p in reading.of_kind(PassageKind.ITEM)]
+    assert found == [("Soaking", "Soaking"), ("Drying", "Drying")]
+    check_laws(reading)
+
+
+# Growth
+
+MIN_SECONDS = 0.03  # below it, the clock and the collector decide and not the text
+
+
+def _seconds(path: Path, text: str) -> float:
+    path.write_text(text, encoding="utf-8")
+    begin = time.process_time()
+    document = read_document(path, path.name)
+    blocks, _ = find_blocks(document)
+    split_passages(document, blocks, count_words, MAX_WORDS)
+    return time.process_time() - begin
+
+
+GROWING: dict[str, Callable[[int], str]] = {
+    "a long word": lambda n: "a" * 8 * n,
+    "a long line": lambda n: "walk a bit " * n,
+    "spaces": lambda n: f"a{' ' * 8 * n}b\n{' ' * 8 * n}\nQ{' ' * 8 * n}b",
+    "dots": lambda n: f"a{'.' * 8 * n}b{'. ' * 4 * n}c",
+    "initials": lambda n: "J. Smith e.g. Tim " * (n // 2),
+    "headings": lambda n: "# Some Head\n\n" * (n // 2),
+    "bullets": lambda n: "- walk\n" * n + "- **Go:** out\n" * (n // 4),
+    "lists": lambda n: "- walk\n- run\n\nSome text.\n\n" * (n // 4),
+    "short lines": lambda n: "If so:\n\n" * n,
+    "contents lists": lambda n: "Contents\n\nfoo ..... 5\n\nReferences\n\n" * (n // 6),
+    "brackets": lambda n: "[" * n + "a" + "](b)" * n,
+    "asterisks": lambda n: " *a" * n + "b~~ " * n,
+    "comments": lambda n: "a " + "<!-- " * n,
+    "a table": lambda n: "| a | b |\n|---|---|\n" + "| Walk: | every day, a bit |\n" * (n // 3),
+    "pages": lambda n: "a\n\f" * (n // 2) + "some text goes\n\n\n\non and on\n\n\n\n" * (n // 6),
+}
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".md"])
+@pytest.mark.parametrize("make", GROWING.values(), ids=GROWING)
+def test_twice_the_text_takes_no_more_than_thrice_the_time(
+    tmp_path: Path, make: Callable[[int], str], suffix: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    # What grows too fast fails each time; a busy machine does not.
+    tries = ([_seconds(path, make(n)) for n in (400, 800)] for _ in range(3))
+    assert any(double < 3 * max(single, MIN_SECONDS) for single, double in tries)
 
 
 # The guide

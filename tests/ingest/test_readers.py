@@ -1,3 +1,4 @@
+import re
 import time
 from pathlib import Path
 
@@ -5,7 +6,10 @@ import pytest
 from fpdf import FPDF
 from pypdf import PdfReader, PdfWriter
 from pypdf.constants import PageLabelStyle
+from pypdf.errors import DependencyError
+from pypdf.generic import NameObject, NumberObject
 
+from ingest.datatypes import ReadingLimits
 from ingest.errors import DocumentError
 from ingest.readers import SUPPORTED_SUFFIXES, read_document
 from tests.ingest.guides import KNEES, PdfStyle, to_pdf
@@ -111,7 +115,9 @@ def test_a_missing_file_is_told_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_suffixes_are_those_of_the_readers() -> None:
-    assert set(SUPPORTED_SUFFIXES) == {".pdf", ".txt", ".text", ".md", ".markdown"}
+    assert set(SUPPORTED_SUFFIXES) == {
+        ".pdf", ".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".docx",
+    }  # fmt: skip
 
 
 def test_a_title_takes_its_best_written_form(tmp_path: Path) -> None:
@@ -124,6 +130,8 @@ def test_markdown_title_comes_from_front_matter_or_the_only_first_level_heading(
     assert read_document(_write(tmp_path, "a.md", front), "a.md").title == "Front"
     assert read_document(_write(tmp_path, "b.md", b"# Head\n\n## Part\n"), "b.md").title == "Head"
     assert read_document(_write(tmp_path, "c.md", b"# One\n\n# Two\n"), "c.md").title == ""
+    assert read_document(_write(tmp_path, "d.md", b"Head\n====\n\nText.\n"), "d.md").title == "Head"
+    assert read_document(_write(tmp_path, "e.md", b"# Head ##\n\n```\n# no\n```\n"), "e.md").title == "Head"
 
 
 # PDF
@@ -188,6 +196,72 @@ def test_a_locked_pdf_is_refused(tmp_path: Path) -> None:
     writer.write(tmp_path / "locked.pdf")
     with pytest.raises(DocumentError, match="locked with a password"):
         read_document(tmp_path / "locked.pdf", "locked.pdf")
+
+
+SESAME = "sesame"
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-40", "RC4-128", "AES-128", "AES-256"])
+@pytest.mark.parametrize("word", ["", SESAME])
+def test_a_locked_pdf_opens_with_an_empty_or_the_given_password(
+    tmp_path: Path, algorithm: str, word: str
+) -> None:
+    writer = PdfWriter(PdfReader(_pdf(tmp_path, "Secret words")))
+    writer.encrypt(word, owner_password=f"not {word}", algorithm=algorithm)
+    writer.write(tmp_path / "locked.pdf")
+    limits = ReadingLimits(password=SESAME)
+    assert read_document(tmp_path / "locked.pdf", "locked.pdf", limits).pages[0].text == "Secret words"
+    if word:
+        with pytest.raises(DocumentError, match="give it as password in guide"):
+            read_document(tmp_path / "locked.pdf", "locked.pdf", ReadingLimits(password=f"not {word}s"))
+
+
+def test_aes_without_its_package_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = PdfWriter(PdfReader(_pdf(tmp_path, "Secret words")))
+    writer.encrypt("", algorithm="AES-128")
+    writer.write(tmp_path / "locked.pdf")
+
+    def fail(self: PdfReader, password: str) -> None:
+        raise DependencyError("cryptography>=3.1 is required for AES algorithm")
+
+    monkeypatch.setattr(PdfReader, "decrypt", fail)
+    with pytest.raises(DocumentError, match=r'locked with AES, .*constraints.txt -e "\.\[formats'):
+        read_document(tmp_path / "locked.pdf", "locked.pdf")
+
+
+def test_a_page_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
+    writer = PdfWriter(PdfReader(_pdf(tmp_path, "First page", "Second page", "Third page")))
+    writer.pages[1][NameObject("/Contents")] = NumberObject(7)
+    writer.pages[1][NameObject("/MediaBox")] = NumberObject(7)
+    writer.write(tmp_path / "odd.pdf")
+    document = read_document(tmp_path / "odd.pdf", "odd.pdf")
+    assert [page.text for page in document.pages] == ["First page", "", "Third page"]
+    (warning,) = document.warnings
+    assert warning.startswith("odd.pdf: page 2 cannot be read (")
+    assert warning.endswith("; its text is missing.")
+
+
+def test_a_pdf_with_a_broken_cross_reference_table_is_read(tmp_path: Path) -> None:
+    data = _pdf(tmp_path, "First page", "Second page").read_bytes()
+    start = data.rindex(b"startxref")
+    for number, broken in enumerate(
+        (
+            data[:start] + b"startxref\n7\n%%EOF\n",
+            data[:start],
+            re.sub(rb"\d{10} (\d{5}) n", rb"0000000009 \1 n", data),
+        )
+    ):
+        document = read_document(_write(tmp_path, f"{number}.pdf", broken), "broken.pdf")
+        assert [page.text for page in document.pages] == ["First page", "Second page"]
+
+
+def test_an_outline_does_no_harm(tmp_path: Path) -> None:
+    writer = PdfWriter(PdfReader(_pdf(tmp_path, "First page", "Second page")))
+    parent = writer.add_outline_item(title="Part one", page_number=0)
+    writer.add_outline_item(title="Part two", page_number=1, parent=parent)
+    writer.write(tmp_path / "outline.pdf")
+    document = read_document(tmp_path / "outline.pdf", "outline.pdf")
+    assert [page.text for page in document.pages] == ["First page", "Second page"]
 
 
 def _fate(path: Path) -> str:
