@@ -30,7 +30,7 @@ MAX_RELATED_WORDS = 38
 MAX_RELATED = 4
 RELATED_MARGIN = 0.2  # of the score; what is farther behind the best hit is another topic
 # Two hits so near each other that either may be the one meant are both quoted at once, more shortly.
-RIVAL_MARGIN = 0.02
+RIVAL_MARGIN = 0.06
 RIVAL_LEAD_WORDS = 32
 MIN_RIVAL_WORDS = 12
 
@@ -39,9 +39,9 @@ MIN_DENSE = 0.18
 UNKNOWN_MARGIN = 0.04  # more is needed where most of the question's words are not in the guide
 UNKNOWN_SHARE = 0.7
 # Log of the summed odds that one of the first passages answers, by the judge.
-MIN_ODDS = -0.7
+MIN_ODDS = -0.5
 UNKNOWN_THING_ODDS = 1.0  # a sign more is wanted where the question names a thing that the guide does not
-ORDER_ODDS = 2.5  # and where it reads like an order to the program
+ORDER_ODDS = 3.0  # and where it reads like an order to the program
 DETAIL_MARGIN = 0.10  # another hit so near may give the detail that the first lacks
 
 

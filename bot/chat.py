@@ -240,12 +240,13 @@ def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool 
 
 
 def _odds(engine: _Engine, retrieval: Retrieval) -> float | None:
-    """Ask the judge about the first hits: for the message, and for the message with its topic."""
+    """Ask the judge about the first hits; where there is a topic, mean of the message without it and with it."""
     if engine.judge is None:
         return None
     rows = [engine.retriever.row_of[hit.passage.id] for hit in retrieval.hits[:JUDGED]]
     texts = [engine.retriever.wholes[row] for row in rows]
-    return max(engine.judge.odds(text, texts) for text in retrieval.texts)
+    odds = [engine.judge.odds(text, texts) for text in retrieval.texts]
+    return sum(odds) / len(odds)
 
 
 def _context(query: Query, draft: Draft, retrieval: Retrieval, before: Context) -> Context:

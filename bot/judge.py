@@ -26,7 +26,7 @@ __all__ = ["Judge", "load_judge"]
 
 _WEIGHTS = Path(__file__).parent / "weights"
 JUDGE_LAYERS = _WEIGHTS / "judge.safetensors"
-JUDGE_SHA256 = "931c17af062c830c3e4305dcb5eac07977bb7d887fa2557c5e97854d7600c2f6"
+JUDGE_SHA256 = "061d070429f90f48c1ad9b7d9ae9d0c9607c449158533ce21cc4d1213efd28fe"
 MAX_TOKENS = 160  # as in training
 MAX_KEPT = 400  # passages; about 0.3 MB each
 

@@ -37,6 +37,7 @@ TITLE_REPEATS = 2  # a word of the title counts twice in BM25
 _BARE = (0.3, 0.20, 0.03)  # "how long?": the same passage
 _CONNECTED = (0.7, -0.10, 0.06)  # "and the other one?": near it, but seldom the same
 _REFERRING = (0.85, 0.10, 0.06)  # "is it safe?": mostly the same
+CORRECTED = -0.15  # the passage before may still hold what was meant
 _NO_TOPIC = (1.0, 0.0, 0.0)
 
 MAX_EXACT_VIEWS = 50_000  # up to here every view is scored; beyond, only the nearest
@@ -162,7 +163,7 @@ class Retriever:
         for row, passage in enumerate(self.passages):
             if passage.section == before.section and passage.source == before.source:
                 prior[row] += near
-        prior[focus[0]] += -1.0 if query.is_correction else same
+        prior[focus[0]] += CORRECTED if query.is_correction else same
         listed = self._listed_row(query, context)
         if listed is not None:
             prior[listed] += 2.0
