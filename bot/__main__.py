@@ -10,7 +10,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from bot.answer import MIN_ODDS
 from bot.chat import Bot, Trace, load_bot
+from bot.plain import to_plain
 from bot.render import to_record, to_terminal
 from ingest.errors import UsageError, run_command
 
@@ -79,6 +81,7 @@ def _why_lines(trace: Trace) -> list[str]:
         lines.append(f"small talk: {trace.small_talk.value}")
     if trace.query is not None:
         query = trace.query
+        lines.append(f"searched also as: {to_plain(query.text)!r}")
         lines.append(f"query: {query.text!r}, type {query.type.value}, follow-up: {query.is_follow_up}")
     if trace.retrieval is not None:
         lines.append(f"dense similarity of the first hit: {trace.retrieval.dense:.3f}")
@@ -92,6 +95,8 @@ def _why_lines(trace: Trace) -> list[str]:
             )
     if trace.draft is not None:
         missing = f" ({trace.draft.missing})" if trace.draft.missing else ""
+        if trace.draft.odds is not None:
+            lines.append(f"judge: {trace.draft.odds:.2f}, needed {MIN_ODDS:.2f}")
         lines.append(f"decision: {trace.draft.reason.value}{missing}")
     return lines
 

@@ -63,6 +63,7 @@ class Draft:
 
     :param missing: What the guide does not say: a thing's name, or a detail's phrase; else "".
     :param focus: The passages quoted in the lead, best first.
+    :param odds: What the judge made of the first hits, None where nobody judged.
     """
 
     reason: Reason
@@ -70,6 +71,7 @@ class Draft:
     more: tuple[Quotation, ...] = ()
     missing: str = ""
     focus: tuple[Passage, ...] = ()
+    odds: float | None = None
 
 
 # --- is it there -----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, replace, replace
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +227,8 @@ def _question_step(
 
 def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool = False) -> Draft:
     retriever, threshold = engine.retriever, engine.generation.guide.decline_threshold
-    return compose(
+    odds = _odds(engine, retrieval)
+    draft = compose(
         query,
         retrieval,
         retriever.passages,
@@ -235,8 +236,9 @@ def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool 
         load_vocabulary(),
         is_held=is_held,
         min_dense=MIN_DENSE if threshold is None else threshold,
-        odds=_odds(engine, retrieval),
+        odds=odds,
     )
+    return replace(draft, odds=odds)
 
 
 def _odds(engine: _Engine, retrieval: Retrieval) -> float | None:
