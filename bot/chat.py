@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +242,7 @@ def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool 
 
 
 def _odds(engine: _Engine, retrieval: Retrieval) -> float | None:
-    """Ask the judge about the first hits; where there is a topic, mean of the message without it and with it."""
+    """Ask the judge about the first hits; with a topic before, the mean of the message with and without it."""
     if engine.judge is None:
         return None
     rows = [engine.retriever.row_of[hit.passage.id] for hit in retrieval.hits[:JUDGED]]
