@@ -23,7 +23,7 @@ from bot.answer import MIN_DENSE, Draft, Reason, cite, compose, has_steps, verif
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
 from bot.judge import Judge, load_judge
-from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, WITHDRAWN, decline_note, small_talk_note
+from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, WITHDRAWN, decline_note, list_note, small_talk_note
 from bot.retrieve import Retrieval, Retriever
 from bot.safety import Assessment, Gate, encode_examples, universal_signs
 from bot.understand import Context, Query, QuestionType, SmallTalk, find_small_talk, understand
@@ -204,6 +204,10 @@ def _question_step(
             suggestions=_starters(engine)[:MAX_SUGGESTIONS],
         )
         return answer, _State(messages, state.context), Trace(assessment, query=query)
+    entries = len(state.context.listed)
+    if abs(query.position) > entries:
+        answer = _answer(engine, AnswerKind.CLARIFY, assessment, note=list_note(entries))
+        return answer, _State(messages, state.context), Trace(assessment, query=query)
     retrieval = retriever.retrieve(query, state.context, TOP_K)
     draft = _compose(engine, query, retrieval, assessment.is_held)
     lead, more = verified(draft.lead, pages), verified(draft.more, pages)
@@ -242,7 +246,7 @@ def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool 
 
 
 def _odds(engine: _Engine, retrieval: Retrieval) -> float | None:
-    """Ask the judge about the first hits; with a topic before, the mean of the message with and without it."""
+    """Ask the judge about the first hits; with a topic before, the mean with and without it."""
     if engine.judge is None:
         return None
     rows = [engine.retriever.row_of[hit.passage.id] for hit in retrieval.hits[:JUDGED]]

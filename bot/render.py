@@ -20,6 +20,7 @@ __all__ = [
     "WITHDRAWN",
     "decline_note",
     "lead_text",
+    "list_note",
     "places",
     "small_talk_note",
     "to_markdown",
@@ -81,6 +82,11 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 def small_talk_note(kind: SmallTalk, title: str, sources: Sequence[str]) -> str:
     """Answer small talk in our own words."""
     return _SMALL_TALK[kind].format(title=title, sources=", ".join(sources))
+
+
+def list_note(entries: int) -> str:
+    """Say how long the list shown last is, to somebody who asked for an entry beyond its end."""
+    return f"The list that I showed last has {entries} entries. Which of them do you mean?"
 
 
 def decline_note(reason: Reason, missing: str) -> str:

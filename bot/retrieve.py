@@ -19,7 +19,7 @@ from bot.understand import Context, Query, QuestionType
 from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
 from ingest.index import Generation, ViewKind
 
-__all__ = ["Evidence", "Retrieval", "Retriever"]
+__all__ = ["Evidence", "Retrieval", "Retriever", "make_speller"]
 
 Scores: TypeAlias = npt.NDArray[np.float64]  # one per passage
 
@@ -85,6 +85,15 @@ class _Scored:
         return self.part + self.whole + self.bm25 + self.bonus
 
 
+def make_speller(passages: Sequence[Passage], title: str, encoder: Encoder) -> Speller:
+    """Make the speller of a guide: toward its own words, and from none that is English or slang."""
+    texts = [title, *(" ".join([passage.title, passage.text, *passage.section]) for passage in passages)]
+    return Speller(
+        Counter(word for text in texts for word in words(text)),
+        lambda word: encoder.knows_word(word) or is_english(word) or is_lay_word(word),
+    )
+
+
 class Retriever:
     """Searches one generation of the index."""
 
@@ -102,15 +111,7 @@ class Retriever:
         self._entry_terms = [[entries[id_] for id_ in p.item_ids if entries.get(id_)] for p in self.passages]
         self._is_list = np.array([passage.kind is PassageKind.LIST for passage in self.passages])
         self.row_of = {passage.id: row for row, passage in enumerate(self.passages)}
-        vocabulary = Counter(
-            word
-            for passage in self.passages
-            for word in words(" ".join([passage.title, passage.text, *passage.section]))
-        )
-        vocabulary.update(words(generation.guide.title))
-        self.speller = Speller(
-            vocabulary, lambda word: encoder.knows_word(word) or is_english(word) or is_lay_word(word)
-        )
+        self.speller = make_speller(self.passages, generation.guide.title, encoder)
 
     def knows_term(self, term: str) -> bool:
         """Tell whether any passage holds a stem."""
