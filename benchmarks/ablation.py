@@ -173,9 +173,8 @@ def main() -> int:
         f"guides of {args.guides.name}": _other_guides(args.guides, [n for n in args.names.split(",") if n]),
     }
     for title, guides in sets.items():
-        print(
-            f"\n{title}: recall@1 / @3 / @5, per cent\n\n| | everyday words | other questions |\n|---|---|---|"
-        )
+        print(f"\n{title}: recall@1 / @3 / @5, per cent\n")
+        print("| | everyday words | other questions |\n|---|---|---|")
         for name, parts in VARIANTS.items():
             print(_row(name, guides, partial(score, encoder=encoder, parts=parts)), flush=True)
         print(_row("bundled encoder", guides, partial(score, encoder=bundled, parts=FULL)))

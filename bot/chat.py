@@ -231,7 +231,7 @@ def _question_step(
 
 def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool = False) -> Draft:
     retriever, threshold = engine.retriever, engine.generation.guide.decline_threshold
-    odds = _odds(engine, retrieval)
+    odds = _odds(engine, retrieval) if threshold is None else None  # the operator's own threshold rules
     draft = compose(
         query,
         retrieval,
