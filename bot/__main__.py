@@ -18,6 +18,7 @@ from ingest.errors import UsageError, run_command
 
 LEAVING = {"exit", "quit", ":q", "bye"}
 MAX_HITS_SHOWN = 5
+RESULTS = Path("build/evaluation")  # one file for each commit
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,9 +136,11 @@ def _run(args: argparse.Namespace) -> int:
     if not args.words:
         return _converse(bot)
     if command == "eval":
-        from bot.evaluate import evaluate, read_judgments, table  # noqa: PLC0415 - not needed to answer
+        from bot.evaluate import evaluate, read_judgments, save_results, table  # noqa: PLC0415 - for this only
 
-        print(table(evaluate(bot, read_judgments(Path(args.words[1])))))
+        outcomes = evaluate(bot, read_judgments(Path(args.words[1])))
+        print(table(outcomes))
+        print(f"Results: {save_results(outcomes, RESULTS)}")
         return 0
     if command == "why":
         _, trace = bot.explain(" ".join(args.words[1:]))

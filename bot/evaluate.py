@@ -13,6 +13,7 @@ every one where "all" is true. A turn of another kind is right when the answer i
 
 import json
 import math
+import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "ndcg",
     "read_judgments",
     "reciprocal_rank",
+    "save_results",
     "table",
 ]
 
@@ -212,12 +214,8 @@ def _row(name: str, outcomes: Sequence[Outcome]) -> str:
 _HEAD = f"{'':22} {'n':>5}   lead   text    r@1    r@5 MRR@10 nDCG10 f.decl  other"
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """Print percentages by split and category, then the failures of the dev half.
-
-    lead, text: the answer holds the quote. r@k: a passage with the quote is among the first k.
-    f.decl: answerable but declined. other: turns that need another kind of answer and got it.
-    """
+def _tables(outcomes: Sequence[Outcome]) -> list[str]:
+    """Give the lines of one table for each split."""
     lines = []
     for split in sorted({o.judgment.split for o in outcomes}):
         own = [o for o in outcomes if o.judgment.split == split]
@@ -225,6 +223,16 @@ def table(outcomes: Sequence[Outcome]) -> str:
         for category in sorted({o.judgment.category for o in own}):
             lines.append(_row(category, [o for o in own if o.judgment.category == category]))
         lines += [_row("follow-up turns", [o for o in own if o.position > 0]), _row("all", own), ""]
+    return lines
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Print percentages by split and category, then the failures of the dev half.
+
+    lead, text: the answer holds the quote. r@k: a passage with the quote is among the first k.
+    f.decl: answerable but declined. other: turns that need another kind of answer and got it.
+    """
+    lines = _tables(outcomes)
     times = sorted(o.latency_ms for o in outcomes)
     if times:
         p50, p95 = (times[min(len(times) - 1, int(len(times) * part))] for part in (0.5, 0.95))
@@ -236,3 +244,48 @@ def table(outcomes: Sequence[Outcome]) -> str:
         asked = f"{o.judgment.id}/{o.position + 1} {o.turn.question!r}"
         lines.append(f"  {asked}: wanted {wanted!r} (rank {o.rank}), got {o.kind.value}: {o.lead[:80]!r}")
     return "\n".join(lines)
+
+
+# --- results ---------------------------------------------------------------------------------------
+
+
+def _commit() -> str:
+    """Name the state of the code: the commit, marked where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed words
+    except (OSError, subprocess.CalledProcessError):
+        return "unversioned"
+    return done.stdout.strip()
+
+
+def save_results(outcomes: Sequence[Outcome], folder: Path) -> Path:
+    """Write the table and each question's outcome under the commit they belong to; gives the file.
+
+    Of the test half only what was right is written, never the texts.
+
+    :raises UsageError: If the file cannot be written.
+    """
+    path = folder / f"{_commit()}.json"
+    results = [
+        {
+            "id": o.judgment.id,
+            "turn": o.position + 1,
+            "split": o.judgment.split,
+            "category": o.judgment.category,
+            "kind": o.kind.value,
+            "lead": o.in_lead,
+            "text": o.in_text,
+            "right": o.is_right,
+            "rank": o.rank,
+        }
+        for o in outcomes
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            json.dumps({"table": _tables(outcomes), "results": results}, indent=1), encoding="utf-8"
+        )
+    except OSError as exc:
+        raise UsageError(f"The results cannot be written to {path}: {exc.strerror}.") from exc
+    return path
