@@ -118,7 +118,11 @@ def read_judgments(path: Path) -> list[Judgment]:
         raise UsageError(f"There are no judgments at {path}; name a .jsonl file or a folder of them.")
     judgments = []
     for file in files:
-        for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
+        try:
+            text = file.read_text(encoding="utf-8")
+        except ValueError as exc:
+            raise UsageError(f"{file} is not text in UTF-8; judgments are lines of JSON in UTF-8.") from exc
+        for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 judgments.append(_parse(line, f"{file} line {number}"))
     return judgments

@@ -8,10 +8,14 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+from rapidfuzz.distance import OSA
+
 from bot.lexical import words
 
 __all__ = ["is_lay_word", "to_plain"]
 
+MAX_SLIPS = 2
+MIN_SLIP_LETTERS = 5
 _FILE = Path(__file__).parent / "data" / "lay.toml"
 
 
@@ -31,9 +35,21 @@ def _longest() -> int:
     return max(len(phrase) for phrase in _phrases())
 
 
+def _is_slip(phrase: tuple[str, ...], meant: str) -> bool:
+    """Tell whether a phrase is a misspelling of what it stands for, which the speller mends better."""
+    word = phrase[0] if len(phrase) == 1 else ""
+    return any(
+        word[:1] == right[0] and OSA.distance(word, right, score_cutoff=MAX_SLIPS) <= MAX_SLIPS
+        for right in words(meant)
+        if len(word) >= MIN_SLIP_LETTERS
+    )
+
+
 @cache
 def _lay_words() -> frozenset[str]:
-    return frozenset(word for phrase in _phrases() for word in phrase)
+    return frozenset(
+        word for phrase, meant in _phrases().items() if not _is_slip(phrase, meant) for word in phrase
+    )
 
 
 def is_lay_word(word: str) -> bool:

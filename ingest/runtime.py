@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
 from ingest.errors import EncoderError
 
@@ -19,6 +20,15 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 onnxruntime.disable_telemetry_events()  # only builds for Windows have any
+
+
+_FAULTS = (  # these have no ancestor of their own
+    faults.Fail,
+    faults.InvalidArgument,
+    faults.InvalidGraph,
+    faults.InvalidProtobuf,
+    faults.RuntimeException,
+)
 
 
 class Session:
@@ -56,7 +66,7 @@ def open_session(graph: Path, weights: Mapping[str, Floats]) -> Session:
         session = onnxruntime.InferenceSession(
             graph.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
-    except (OSError, KeyError, RuntimeError, ValueError) as exc:
+    except (OSError, KeyError, RuntimeError, ValueError, *_FAULTS) as exc:
         raise EncoderError(
             f"The graph {graph} is missing or damaged, or its weights do not fit; install the product again."
         ) from exc

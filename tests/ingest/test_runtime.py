@@ -251,3 +251,13 @@ print(shape, [name for name in slow if name in sys.modules])
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "(2, 384) []"
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", bytes(range(256))])
+def test_a_damaged_graph_is_named_in_one_sentence(content: bytes, tmp_path: Path) -> None:
+    """ensures that nothing of the library's own faults reaches the user."""
+    graph = tmp_path / "damaged.onnx"
+    graph.write_bytes(content)
+    graph.with_suffix(".txt").write_text("", encoding="utf-8")
+    with pytest.raises(EncoderError, match=r"damaged\.onnx"):
+        open_session(graph, {})
