@@ -1,8 +1,8 @@
 """Stretches of a message -> the warning signs that they are like, by the example wordings.
 
 Takes texts in one spelling, compares them with the examples of all signs and with harmless wordings, and
-says which sign each is like, if any. It adds signs, and takes back one that a rule found in a short message that
-is unlike all signs of that tier; what a "no" or a question makes of them is left to ``bot.sign_judge``.
+says which sign each is like, if any. It adds signs, and takes back one that a rule found in a short message
+that is unlike all signs of that tier; what a "no" or a question makes of them is left to ``bot.sign_judge``.
 """
 
 from collections import Counter
