@@ -122,10 +122,9 @@ class Gate:
         signs = [match.sign for match in judge.matches()]
         if signs and self._likeness and len(words) <= MAX_VETOED and words[-1].sentence == words[0].sentence:
             text = " ".join(word.readings[-1] for word in words)
-            for sign in signs:
-                if self._likeness.is_unlikely(text, Urgency(sign.tier)):
-                    judge.why.append(f"not counted: {sign.id}: the message is unlike all its examples")
-            signs = [sign for sign in signs if not self._likeness.is_unlikely(text, Urgency(sign.tier))]
+            unlikely = {sign.id for sign in signs if self._likeness.is_unlikely(text, sign)}
+            judge.why += [f"not counted: {name}: the message is unlike all its examples" for name in unlikely]
+            signs = [sign for sign in signs if sign.id not in unlikely]
         if self._likeness and not any(sign.tier == Urgency.EMERGENCY for sign in signs):
             for sign in self._likeness.signs_like(list(judge.stretches())):
                 signs.append(sign)

@@ -30,7 +30,8 @@ LETTERS = 4  # a gram: words, pairs of words, and runs of so many letters
 FREQUENT = 150  # examples that share a gram; more are multiplied at once instead of one by one
 # Least score with a hint of the sign in the same words, and without one.
 BARS = {"emergency": (-0.2, 0.0), "urgent": (0.0, 0.2), "see-someone": (0.1, 0.25)}
-# Below this score for its tier a rule's sign does not count, in a message of one short sentence.
+# Below this score for its tier a rule's sign does not count, in a message of one short sentence, where the sign
+# names no bar of its own.
 UNLIKELY = {"emergency": -0.8, "urgent": -0.65, "see-someone": -0.65}
 MAX_STRETCHES = 16  # encoded of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
@@ -196,8 +197,8 @@ class Likeness:
         found = [(self._seen[key], item) for key, item in zip(keys, stretches, strict=True)]
         return [sign for sign, item in found if sign and (item.is_plain or sign.counts_in_questions)]
 
-    def is_unlikely(self, text: str, tier: Urgency) -> bool:
-        """Tell whether a short text in one spelling is so unlike all signs of a tier that a rule must err."""
+    def is_unlikely(self, text: str, sign: Sign) -> bool:
+        """Tell whether a short text in one spelling is so unlike all signs of its tier that the rule must err."""
         if not len(self._examples):
             return False
         key = sha256(repr(text).encode()).digest()
@@ -207,7 +208,8 @@ class Likeness:
             meant = np.exp(SHARPNESS * (self._encoder.encode_queries([text]) @ self._vectors.T - 1.0))
             spelled = SPELLING * self._spelling.compare(text, self._weighed, self._width)
             self._scores[key] = ((meant @ self._weights)[0] + spelled)[: len(TIERS)]
-        return bool(self._scores[key][TIERS.index(tier.value)] < UNLIKELY[tier.value])
+        bar = UNLIKELY[sign.tier] if sign.least_likeness is None else sign.least_likeness
+        return bool(self._scores[key][TIERS.index(sign.tier)] < bar)
 
     def _compare(self, stretches: Mapping[bytes, Stretch]) -> None:
         if not len(self._examples):
