@@ -30,8 +30,8 @@ LETTERS = 4  # a gram: words, pairs of words, and runs of so many letters
 FREQUENT = 150  # examples that share a gram; more are multiplied at once instead of one by one
 # Least score with a hint of the sign in the same words, and without one.
 BARS = {"emergency": (-0.2, 0.0), "urgent": (0.0, 0.2), "see-someone": (0.1, 0.25)}
-# Below this score for its tier a rule's sign does not count, in a message of one short sentence, where the sign
-# names no bar of its own.
+# Below this score for its tier a rule's sign does not count, in a message of one short sentence; a sign may
+# name its own.
 UNLIKELY = {"emergency": -0.8, "urgent": -0.65, "see-someone": -0.65}
 MAX_STRETCHES = 16  # encoded of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
@@ -198,7 +198,7 @@ class Likeness:
         return [sign for sign, item in found if sign and (item.is_plain or sign.counts_in_questions)]
 
     def is_unlikely(self, text: str, sign: Sign) -> bool:
-        """Tell whether a short text in one spelling is so unlike all signs of its tier that the rule must err."""
+        """Tell whether a short text in one spelling is so unlike all signs of its tier that a rule errs."""
         if not len(self._examples):
             return False
         key = sha256(repr(text).encode()).digest()
