@@ -100,7 +100,7 @@ class Sign:
         rules if none are given.
     :param counts_when_past: True where something long ago still counts (a past cancer).
     :param counts_in_questions: True where even a general question counts (self-harm).
-    :param least_likeness: In a short message with less likeness its rules do not count; None for its tier's bar.
+    :param least_likeness: In a short message with less likeness its rules do not count; None for its tier's.
     """
 
     id: str
