@@ -2,7 +2,7 @@
 
 What a sign is, how people put it and what they are told stands in data files (``ingest.signs``). A text is
 held against them in three stages: words and wordings (``bot.sign_words``), which of them count
-(``bot.sign_judge``), and what unlisted wordings are like (``bot.sign_likeness``; it only adds signs).
+(``bot.sign_judge``), and what unlisted wordings are like (``bot.sign_likeness``).
 
 What is said besides the warning is left to the caller.
 """
@@ -22,6 +22,7 @@ __all__ = ["MAX_CHARACTERS", "Assessment", "Gate", "encode_examples", "universal
 
 SHORT_MESSAGE = 8  # words; a message so short is also read together with those before it
 MAX_JOINED = 3
+MAX_VETOED = 12  # words; only in a message so short and of one sentence may likeness outvote a rule
 
 
 def universal_signs() -> WarningSigns:
@@ -119,6 +120,11 @@ class Gate:
         words = self._reader.read(text)
         judge = Judge(self._signs, words, self._phrases.find(words))
         signs = [match.sign for match in judge.matches()]
+        if signs and self._likeness and len(words) <= MAX_VETOED and words[-1].sentence == words[0].sentence:
+            text = " ".join(word.readings[-1] for word in words)
+            unlikely = {sign.id for sign in signs if self._likeness.is_unlikely(text, sign)}
+            judge.why += [f"not counted: {name}: the message is unlike all its examples" for name in unlikely]
+            signs = [sign for sign in signs if sign.id not in unlikely]
         if self._likeness and not any(sign.tier == Urgency.EMERGENCY for sign in signs):
             for sign in self._likeness.signs_like(list(judge.stretches())):
                 signs.append(sign)

@@ -1,8 +1,8 @@
 """Stretches of a message -> the warning signs that they are like, by the example wordings.
 
 Takes texts in one spelling, compares them with the examples of all signs and with harmless wordings, and
-says which sign each is like, if any. It only adds signs; what a "no" or a question makes of them is left to
-``bot.sign_judge``.
+says which sign each is like, if any. It adds signs, and takes back one that a rule found in a short message
+that is unlike all signs of that tier; what a "no" or a question makes of them is left to ``bot.sign_judge``.
 """
 
 from collections import Counter
@@ -30,6 +30,9 @@ LETTERS = 4  # a gram: words, pairs of words, and runs of so many letters
 FREQUENT = 150  # examples that share a gram; more are multiplied at once instead of one by one
 # Least score with a hint of the sign in the same words, and without one.
 BARS = {"emergency": (-0.2, 0.0), "urgent": (0.0, 0.2), "see-someone": (0.1, 0.25)}
+# Below this score for its tier a rule's sign does not count, in a message of one short sentence; a sign may
+# name its own.
+UNLIKELY = {"emergency": -0.8, "urgent": -0.65, "see-someone": -0.65}
 MAX_STRETCHES = 16  # encoded of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
 
@@ -153,6 +156,7 @@ class Likeness:
         self._encoder = encoder
         self._given = examples
         self._seen: dict[bytes, Sign | None] = {}  # by checksum: no text is kept
+        self._scores: dict[bytes, Matrix] = {}
 
     @cached_property
     def _width(self) -> int:
@@ -192,6 +196,20 @@ class Likeness:
             self._compare(new)
         found = [(self._seen[key], item) for key, item in zip(keys, stretches, strict=True)]
         return [sign for sign, item in found if sign and (item.is_plain or sign.counts_in_questions)]
+
+    def is_unlikely(self, text: str, sign: Sign) -> bool:
+        """Tell whether a short text in one spelling is so unlike all signs of its tier that a rule errs."""
+        if not len(self._examples):
+            return False
+        key = sha256(repr(text).encode()).digest()
+        if key not in self._scores:
+            if len(self._scores) >= MAX_REMEMBERED:
+                self._scores.clear()
+            meant = np.exp(SHARPNESS * (self._encoder.encode_queries([text]) @ self._vectors.T - 1.0))
+            spelled = SPELLING * self._spelling.compare(text, self._weighed, self._width)
+            self._scores[key] = ((meant @ self._weights)[0] + spelled)[: len(TIERS)]
+        bar = UNLIKELY[sign.tier] if sign.least_likeness is None else sign.least_likeness
+        return bool(self._scores[key][TIERS.index(sign.tier)] < bar)
 
     def _compare(self, stretches: Mapping[bytes, Stretch]) -> None:
         if not len(self._examples):

@@ -100,6 +100,7 @@ class Sign:
         rules if none are given.
     :param counts_when_past: True where something long ago still counts (a past cancer).
     :param counts_in_questions: True where even a general question counts (self-harm).
+    :param least_likeness: In a short message with less likeness its rules do not count; None for its tier's.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Sign:
     hints: tuple[str, ...]
     counts_when_past: bool
     counts_in_questions: bool
+    least_likeness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +364,12 @@ class _Table:
             raise self.error(key, "true or false")
         return value
 
+    def number(self, key: str) -> float | None:
+        value = self.table.get(key)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise self.error(key, "a number")
+        return None if value is None else float(value)
+
     def texts(self, key: str, *, is_needed: bool = False) -> tuple[str, ...]:
         value = self.table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
@@ -429,7 +437,7 @@ class _Table:
     def sign(self) -> Sign:
         self.only(
             "id", "tier", "concern", "message", "sources", "when", "examples", "hints", "note",
-            "counts_when_past", "counts_in_questions",
+            "counts_when_past", "counts_in_questions", "least_likeness",
         )  # fmt: skip
         rules = tuple(self.rule(text) for text in self.texts("when", is_needed=True))
         named = dict.fromkeys(name for rule in rules for name in rule.concepts)
@@ -444,6 +452,7 @@ class _Table:
             hints=self.texts("hints") or tuple(named),
             counts_when_past=self.flag("counts_when_past"),
             counts_in_questions=self.flag("counts_in_questions"),
+            least_likeness=self.number("least_likeness"),
         )
 
     def rule(self, text: str) -> Rule:

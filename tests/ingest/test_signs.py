@@ -170,3 +170,13 @@ def test_reading_a_folder_equals_parsing_its_contents() -> None:
     """ensures that an index that carries the text of the files gives the same signs."""
     contents = {path.name: path.read_text(encoding="utf-8") for path in CORPUS_SIGNS.glob("*.toml")}
     assert parse_signs(contents) == read_signs(CORPUS_SIGNS)
+
+
+def test_a_bar_of_likeness_is_a_number() -> None:
+    """ensures that a sign may name its own bar, and that anything but a number is refused."""
+    folder = Path(__file__).parents[2] / "bot" / "data" / "warning-signs"
+    files = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.toml")}
+    assert any(sign.least_likeness is not None for sign in parse_signs(files).signs)
+    wrong = files["universal.toml"].replace("least_likeness = -0.5", 'least_likeness = "low"', 1)
+    with pytest.raises(ConfigError, match="a number"):
+        parse_signs({**files, "universal.toml": wrong})

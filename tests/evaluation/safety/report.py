@@ -18,11 +18,15 @@ from ingest.signs import EmergencyNumbers, read_signs
 __all__ = ["Judged", "Rates", "build_gate", "measure", "read_judged"]
 
 FOLDER = Path(__file__).parent
-# File and split of each set; of the last three only counts are shown.
+# File and split of each set; of check, check3, check4, test and blind only counts are shown.
 SETS = {
     "dev": ("dev.jsonl", ""),
     "build": ("dev2.jsonl", "build"),
     "check": ("dev2.jsonl", "check"),
+    "build3": ("dev3.jsonl", "build"),
+    "check3": ("dev3.jsonl", "check"),
+    "build4": ("dev4.jsonl", "build"),
+    "check4": ("dev4.jsonl", "check"),
     "test": ("test.jsonl", ""),
     "blind": ("blind.jsonl", ""),
 }
@@ -121,7 +125,7 @@ def main() -> None:
     name, split = SETS[options.set]
     rates = measure(build_gate(is_model_used=options.model), read_judged(FOLDER / name, split))
     print(rates)  # noqa: T201
-    if options.set in ("dev", "build"):
+    if options.set in ("dev", "build", "build3", "build4"):
         for item, given in rates.failures:
             print(f"expected {item.expect}, got {given}: {item.text}")  # noqa: T201
 
