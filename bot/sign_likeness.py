@@ -33,6 +33,9 @@ BARS = {"emergency": (-0.2, 0.0), "urgent": (0.0, 0.2), "see-someone": (0.1, 0.2
 # Below this score for its tier a rule's sign does not count, in a message of one short sentence; a sign may
 # name its own.
 UNLIKELY = {"emergency": -0.8, "urgent": -0.65, "see-someone": -0.65}
+# Least score for the sign itself, beside that of its tier. A story of many sentences is always a little like
+# some emergency or other; without this a quarter of ordinary stories was raised (docs/safety.md).
+LEAST_OWN = -0.5
 MAX_STRETCHES = 16  # encoded of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
 
@@ -229,7 +232,8 @@ class Likeness:
     def _decide(self, score: Matrix, concepts: frozenset[str]) -> Sign | None:
         """Give the sign that a score stands for: the highest tier first, in it the likeliest sign."""
         by_sign = score[len(TIERS) :]
-        likeliest = [self._signs.signs[int(place)] for place in np.argsort(-by_sign, kind="stable")]
+        order = [int(place) for place in np.argsort(-by_sign, kind="stable")]
+        likeliest = [self._signs.signs[place] for place in order if by_sign[place] >= LEAST_OWN]
         for column in reversed(range(len(TIERS))):
             hinted, clear = BARS[TIERS[column]]
             for sign in likeliest:
