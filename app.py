@@ -16,9 +16,9 @@ from bot.chat import load_bot
 from bot.documents import Documents, Operator
 from ingest.build import Progress, ingest
 from ingest.errors import GuideError, UsageError, explain_os_error, run_command
-from ingest.library import Library
 from ingest.report import Report
 from ingest.sources import fingerprint
+from ingest.store import DocumentStore
 
 DEFAULT_PORT = 7860
 MAX_PORT = 65535
@@ -99,8 +99,8 @@ def _documents(args: argparse.Namespace, title: str, operator: Operator) -> Midd
     def run(is_forced: bool, progress: Progress) -> Report:
         return ingest([args.corpus], args.index, config=args.config, is_forced=is_forced, progress=progress)
 
-    library = Library(args.corpus, args.index, run, args.config)
-    return Documents, (), {"library": library, "operator": operator, "title": title}
+    store = DocumentStore(args.corpus, args.index, run, args.config)
+    return Documents, (), {"store": store, "operator": operator, "title": title}
 
 
 def _bring_up_to_date(args: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """The operator's page at /documents: HTTP in front of the folder of documents.
 
-Takes a library, gives an ASGI middleware that stands before the chat page. It knows neither Gradio nor
+Takes a document store, gives an ASGI middleware that stands before the chat page. It knows neither Gradio nor
 how an ingest works. Only the operator is let in: a browser on this machine while the server listens on
 this machine alone, or whoever gives the operator's password. docs/decisions/0013-documents-page.md.
 """
@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from ingest.errors import GuideError, explain_os_error
 
-__all__ = ["Documents", "LibraryLike", "Operator"]
+__all__ = ["Documents", "Operator", "StoreLike"]
 
 DATA = Path(__file__).parent / "data"
 PATH = "/documents"
@@ -32,7 +32,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class LibraryLike(Protocol):
+class StoreLike(Protocol):
     """What the page needs of the folder of documents."""
 
     @property
@@ -165,9 +165,9 @@ def page_html(title: str) -> str:
 class Documents:
     """ASGI middleware that answers /documents and what lies below it, and passes everything else on."""
 
-    def __init__(self, app: Any, library: LibraryLike, operator: Operator, title: str) -> None:
+    def __init__(self, app: Any, store: StoreLike, operator: Operator, title: str) -> None:
         self.app = app
-        self._library = library
+        self._store = store
         self._operator = operator
         self._title = title
 
@@ -209,8 +209,8 @@ class Documents:
         if (method, rest) == ("GET", ""):
             return 200, "text/html; charset=utf-8", page_html(self._title).encode()
         if (method, rest) == ("GET", "/overview"):
-            overview = await asyncio.to_thread(self._library.overview)
-            state = {"overview": dataclasses.asdict(overview), "job": dataclasses.asdict(self._library.job)}
+            overview = await asyncio.to_thread(self._store.overview)
+            state = {"overview": dataclasses.asdict(overview), "job": dataclasses.asdict(self._store.job)}
             return 200, "application/json", json.dumps(state).encode()
         if method not in ("PUT", "DELETE", "POST"):
             raise _RefusedError(404, "There is nothing here.")
@@ -219,19 +219,19 @@ class Documents:
         return 200, "application/json", b"{}"
 
     async def _change(self, method: str, rest: str, receive: Receive) -> None:
-        library = self._library
+        store = self._store
         name = unquote(rest.removeprefix("/files/"))
         if method == "PUT" and rest.startswith("/files/"):
-            max_mib = (await asyncio.to_thread(library.overview)).max_document_mib
+            max_mib = (await asyncio.to_thread(store.overview)).max_document_mib
             data = await _read_body(receive, max_mib * MIB)
-            await asyncio.to_thread(library.save, name, data)
+            await asyncio.to_thread(store.save, name, data)
         elif method == "DELETE" and rest.startswith("/files/"):
-            await asyncio.to_thread(library.remove, name)
+            await asyncio.to_thread(store.remove, name)
         elif (method, rest) in (("POST", "/ingest"), ("POST", "/ingest/force")):
-            if not library.start_ingest(rest.endswith("force")):
+            if not store.start_ingest(rest.endswith("force")):
                 raise _RefusedError(409, "An ingest is running already; wait until it has ended.")
         elif method == "POST" and rest.startswith("/live/"):
-            await asyncio.to_thread(library.go_back, rest.removeprefix("/live/"))
+            await asyncio.to_thread(store.go_back, rest.removeprefix("/live/"))
         else:
             raise _RefusedError(404, "There is nothing here.")
 

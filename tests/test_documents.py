@@ -16,8 +16,8 @@ from bot.documents import Documents, Operator
 from ingest.build import ingest
 from ingest.errors import DocumentError, UsageError
 from ingest.index import live_name, load_live
-from ingest.library import Job, Library
 from ingest.report import Report
+from ingest.store import DocumentStore, Job
 from tests.conftest import GUIDE, FakeEncoder
 
 OWN = [(b"host", b"127.0.0.1:7860"), (b"x-guide-chat", b"1")]
@@ -38,8 +38,8 @@ class Desk:
                 [corpus], folder, is_forced=is_forced, progress=progress, make_encoder=lambda _: FakeEncoder()
             )
 
-        self.library = Library(corpus, folder, run)
-        self.app = Documents(self._chat_page, self.library, operator, "Plants <&>")
+        self.store = DocumentStore(corpus, folder, run)
+        self.app = Documents(self._chat_page, self.store, operator, "Plants <&>")
 
     async def _chat_page(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 299, "headers": []})
@@ -91,10 +91,10 @@ class Desk:
 
     def wait(self) -> Job:
         end = time.monotonic() + 20
-        while self.library.job.is_running:
+        while self.store.job.is_running:
             assert time.monotonic() < end
             time.sleep(0.01)
-        return self.library.job
+        return self.store.job
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_change_that_another_page_asks_for_is_refused(
     for method, path in (("PUT", "/files/a.md"), ("DELETE", "/files/plants.md"), ("POST", "/ingest")):
         assert desk.ask(method, f"/documents{path}", b"# A", headers)[0] == 403
     assert sorted(path.name for path in desk.corpus.iterdir()) == ["guide.toml", "plants.md"]
-    assert desk.library.job == Job()
+    assert desk.store.job == Job()
 
 
 def test_everything_else_is_the_chat_page_s(desk: Desk) -> None:
@@ -243,9 +243,9 @@ def test_a_failing_ingest_is_told_and_the_next_one_runs(desk: Desk) -> None:
 )
 def test_a_name_that_is_none_of_a_document_is_refused(desk: Desk, name: str) -> None:
     with pytest.raises(UsageError):
-        desk.library.save(name, b"words")
+        desk.store.save(name, b"words")
     with pytest.raises(UsageError):
-        desk.library.remove(name)
+        desk.store.remove(name)
     assert sorted(path.name for path in desk.corpus.iterdir()) == ["guide.toml", "plants.md"]
 
 
@@ -254,7 +254,7 @@ def test_an_upload_that_is_too_large_is_refused_while_it_comes(desk: Desk) -> No
     status, body = desk.ask("PUT", "/documents/files/a.md", b"x" * (3 << 20))
     assert (status, json.loads(body)["problem"]) == (413, "That is more than 1 MiB; split the document.")
     with pytest.raises(DocumentError, match="more than 1 MiB"):
-        desk.library.save("a.md", b"x" * (3 << 20))
+        desk.store.save("a.md", b"x" * (3 << 20))
     assert not (desk.corpus / "a.md").exists()
 
 

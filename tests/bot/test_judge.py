@@ -1,9 +1,6 @@
 """Tests of the judge as it is served: against the one that was trained, and against itself."""
 
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +12,7 @@ from bot import judge as served
 from bot.chat import Bot
 from bot.judge import JUDGE_LAYERS, Judge, load_judge
 from ingest.errors import EncoderError
-from tests.conftest import ROOT
+from tests.conftest import run_python
 
 PASSAGES = [
     "Watering. Water the plant when the top of the soil is dry. Too much water rots the roots, and the "
@@ -99,16 +96,7 @@ from bot.judge import load_judge
 count = len(load_judge().scores("how often", ["Feed it once a week.", "Wipe it."]))
 print(count, [name for name in ("torch", "transformers", "sentence_transformers") if name in sys.modules])
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "2 []"
+    assert run_python(code) == "2 []"
 
 
 # --- against itself --------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ Open = Callable[..., Visitor]
 def chromium() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        # An operator without Chromium can still run the other tests; .ci/run fails on a skip.
+        # Who has no Chromium can still run the other tests; .ci/run installs it and fails on a skip.
         pytest.skip("Chromium is not installed: apt-get install chromium, or set CHROMIUM to its path")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)

@@ -13,8 +13,8 @@ from bot.chat import load_bot
 from bot.documents import Documents, Operator
 from bot.page import build_page, launch_page
 from ingest.build import ingest
-from ingest.library import Library
 from ingest.report import Report
+from ingest.store import DocumentStore
 from tests.browser.conftest import RESULTS, Open, Visitor, free_port, wait_for
 from tests.conftest import GUIDE, FakeEncoder
 
@@ -35,7 +35,7 @@ def address(corpus: Path, tmp_path: Path) -> Iterator[str]:
     run(False, lambda what, done, total: None)
     bot = load_bot(folder, FakeEncoder())
     page = build_page(bot, has_documents=True)
-    options = {"library": Library(corpus, folder, run), "operator": Operator(True), "title": bot.title}
+    options = {"store": DocumentStore(corpus, folder, run), "operator": Operator(True), "title": bot.title}
     arguments = (page, "127.0.0.1", port, None, [(Documents, (), options)])
     threading.Thread(target=launch_page, args=arguments, daemon=True).start()
     wait_for(f"http://127.0.0.1:{port}/documents")

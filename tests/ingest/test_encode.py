@@ -4,8 +4,6 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ import pytest
 from ingest import encode
 from ingest.encode import BUNDLED_PACKAGE, SentenceTransformerEncoder, load_encoder
 from ingest.errors import EncoderError
-from tests.conftest import ROOT
+from tests.conftest import run_python
 
 TEXTS = [
     "Hold the position for 20-30 seconds.",
@@ -36,19 +34,6 @@ def bundled_folder() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent / "model"
-
-
-def run_python(code: str, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 @pytest.mark.model

@@ -1,9 +1,6 @@
 """Tests of the graphs that run without torch: the encoder of questions against that of passages."""
 
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +14,7 @@ from ingest.datatypes import Matrix
 from ingest.encode import OnnxEncoder, SentenceTransformerEncoder, load_encoder, load_query_encoder
 from ingest.errors import EncoderError
 from ingest.runtime import open_session, pad
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_python
 
 TEXTS = [
     "",
@@ -241,16 +238,7 @@ shape = load_query_encoder().encode_queries(["how long do I hold it", "why"]).sh
 slow = ("torch", "transformers", "sentence_transformers")
 print(shape, [name for name in slow if name in sys.modules])
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "(2, 384) []"
+    assert run_python(code) == "(2, 384) []"
 
 
 @pytest.mark.parametrize("content", [b"", b"not a graph", bytes(range(256))])

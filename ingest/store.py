@@ -21,7 +21,7 @@ from ingest.readers import SUPPORTED_SUFFIXES
 from ingest.report import Report
 from ingest.sources import FALLBACK_CONFIG, find_sources, read_setup
 
-__all__ = ["GenerationInfo", "Job", "Library", "Overview", "SourceInfo"]
+__all__ = ["DocumentStore", "GenerationInfo", "Job", "Overview", "SourceInfo"]
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Job:
 Run = Callable[[bool, Callable[[str, int, int], None]], Report]  # (is_forced, progress)
 
 
-class Library:
+class DocumentStore:
     """A folder of documents and its index.
 
     :param run: Ingests the folder.
@@ -242,7 +242,7 @@ class Library:
             problem = str(exc)
         except OSError as exc:
             problem = explain_os_error(exc)
-        except Exception:
+        except Exception:  # nobody waits for this thread: what escaped would leave the page waiting for ever
             problem = "The ingest failed by a fault of the program; its log says where."
             logger.exception("The ingest failed.")
         finally:
