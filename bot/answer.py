@@ -134,6 +134,10 @@ def _count(segments: Sequence[Segment]) -> int:
     return sum(len(segment.text.split()) for segment in segments)
 
 
+def _words_of(parts: Sequence[Quotation]) -> int:
+    return sum(_count([quote.segment for quote in part.quotes]) for part in parts)
+
+
 def _window(segments: Sequence[Segment], best: int, max_words: int) -> tuple[int, int]:
     """Grow a stretch of whole segments around the best one while it stays within the words.
 
@@ -160,6 +164,11 @@ def _best_segment(
         range(len(segments))
     )
     return max(eligible, key=lambda at: (scores[at], -at))
+
+
+def _stretch(segments: Sequence[Segment], scores: Sequence[float], max_words: int) -> tuple[int, int]:
+    """Find the best stretch of whole segments within the words; the best segment alone where it is longer."""
+    return _window(segments, _best_segment(segments, scores, lambda _: True), max_words)
 
 
 def _bold(segment: Segment) -> tuple[tuple[int, int], ...]:
@@ -248,35 +257,33 @@ def _text_lead(
 
 
 def _with_rival(
-    lead: list[Quotation], rest: list[Segment], top: Hit, rival: Hit, retrieval: Retrieval
+    query: Query, lead: list[Quotation], rest: list[Segment], hits: Sequence[Hit], retrieval: Retrieval
 ) -> tuple[list[Quotation], list[Segment]]:
-    """Quote a second passage in the lead, where it fits; the first is cut to its best sentences for it."""
-    first, second = top.passage, rival.passage
-    if first.kind is not PassageKind.FAQ and _count([q.segment for q in lead[0].quotes]) > RIVAL_LEAD_WORDS:
-        scores = retrieval.segment_scores[top.rank - 1]
-        at, end = _window(
-            first.segments, _best_segment(first.segments, scores, lambda _: True), RIVAL_LEAD_WORDS
-        )
-        lead = [replace(lead[0], quotes=_quotes(first, first.segments[at:end]))]
-        rest = [*first.segments[:at], *first.segments[end:]]
-    room = MAX_LEAD_WORDS - _count([q.segment for q in lead[0].quotes])
-    scores = retrieval.segment_scores[rival.rank - 1]
-    at, end = _window(second.segments, _best_segment(second.segments, scores, lambda _: True), room)
+    """Quote the second passage in the lead too, where it fits; the first is cut to its best for it."""
+    first, second = (hit.passage for hit in hits[:2])
+    cut, left = lead, rest
+    if first.kind is not PassageKind.FAQ and _words_of(lead) > RIVAL_LEAD_WORDS:
+        at, end = _stretch(first.segments, retrieval.segment_scores[hits[0].rank - 1], RIVAL_LEAD_WORDS)
+        quotes = _quotes(first, first.segments[at:end], query.type is QuestionType.FIGURE)
+        cut, left = [replace(lead[0], quotes=quotes)], [*first.segments[:at], *first.segments[end:]]
+    room = MAX_LEAD_WORDS - _words_of(cut)
+    at, end = _stretch(second.segments, retrieval.segment_scores[hits[1].rank - 1], room)
     if room < MIN_RIVAL_WORDS or _count(second.segments[at:end]) > room:
         return lead, rest
-    return [*lead, Quotation(_quotes(second, second.segments[at:end]), title=second.title)], rest
+    return [*cut, Quotation(_quotes(second, second.segments[at:end]), title=second.title)], left
 
 
-def _rival(query: Query, hits: Sequence[Hit]) -> Hit | None:
-    """Find the second hit where it is as near as the first, and both are prose to quote from."""
-    if len(hits) < 2 or hits[0].score - hits[1].score > RIVAL_MARGIN:
-        return None
-    is_text = all(
-        not (hit.passage.kind is PassageKind.LIST and any(_is_entry(s) for s in hit.passage.segments))
-        and not (has_steps(hit.passage) and _asks_for_all(query, hit.passage))
-        for hit in hits[:2]
+def _has_rival(query: Query, hits: Sequence[Hit]) -> bool:
+    """Tell whether the second hit is as near as the first, and both are prose to quote from."""
+    return (
+        len(hits) > 1
+        and hits[0].score - hits[1].score <= RIVAL_MARGIN
+        and not any(
+            (hit.passage.kind is PassageKind.LIST and any(_is_entry(s) for s in hit.passage.segments))
+            or (has_steps(hit.passage) and _asks_for_all(query, hit.passage))
+            for hit in hits[:2]
+        )
     )
-    return hits[1] if is_text else None
 
 
 def _asks_for_all(query: Query, passage: Passage) -> bool:
@@ -331,8 +338,7 @@ def _related(hits: Sequence[Hit], retrieval: Retrieval, used: set[str], budget: 
                 continue
             found.extend(_list_lead(passage))
         else:
-            best = _best_segment(passage.segments, scores, lambda _: True)
-            first, last = _window(passage.segments, best, MAX_RELATED_WORDS)
+            first, last = _stretch(passage.segments, scores, MAX_RELATED_WORDS)
             segments = passage.segments[first:last]
             if _count(segments) > budget:
                 continue
@@ -378,19 +384,18 @@ def compose(
     if reason in (Reason.DETAIL_MISSING, Reason.NOT_ANSWERED):
         return Draft(reason, more=tuple(lead), missing=missing, focus=(top.passage,))
     used = {top.passage.id}
-    rival = _rival(query, hits) if top is hits[0] and detail is None else None
-    if rival is not None and len(lead) == 1:
-        lead, rest = _with_rival(lead, rest, top, rival, retrieval)
+    if top is hits[0] and detail is None and _has_rival(query, hits):
+        lead, rest = _with_rival(query, lead, rest, hits, retrieval)
         used |= {quote.passage.id for quotation in lead for quote in quotation.quotes}
     more: list[Quotation] = []
-    budget = MAX_TEXT_WORDS - sum(_count([q.segment for q in part.quotes]) for part in lead)
+    budget = MAX_TEXT_WORDS - _words_of(lead)
     if rest and _count(rest) <= budget:
         more.append(Quotation(_quotes(top.passage, rest)))
         budget -= _count(rest)
     if has_steps(top.passage):
         cautions = _cautions(top.passage, passages)
         more.extend(cautions)
-        budget -= sum(_count([q.segment for q in part.quotes]) for part in cautions)
+        budget -= _words_of(cautions)
         used |= {quote.passage.id for quotation in cautions for quote in quotation.quotes}
     more.extend(_related(hits, retrieval, used, budget))
     return Draft(Reason.FOUND, tuple(lead), tuple(more), focus=(top.passage,))
