@@ -184,16 +184,17 @@ class Retriever:
     def _score(self, texts: list[str], kind: QuestionType) -> list[_Scored]:
         count, size = len(self.passages), self._vectors.size
         is_exact = size <= MAX_EXACT_VIEWS
-        found, rows = self._vectors.search(self._encode(texts), size if is_exact else NEAREST_VIEWS)
+        plains = [to_plain(text) for text in texts]
+        found, rows = self._vectors.search(self._encode(texts, plains), size if is_exact else NEAREST_VIEWS)
         scored = []
-        for text, similarity, view_rows in zip(texts, found, rows, strict=True):
+        for text, plain, similarity, view_rows in zip(texts, plains, found, rows, strict=True):
             views = np.full(size, 0.0 if is_exact else float(similarity.min()))
             views[view_rows] = similarity
             part, whole = np.full(count, -1.0), np.full(count, -1.0)
             np.maximum.at(whole, self._view_rows[self._is_whole], views[self._is_whole])
             np.maximum.at(part, self._view_rows[~self._is_whole], views[~self._is_whole])
             part = np.where(part < -0.99, whole, part)  # one sentence without a title: it is the whole
-            own, plain = set(terms(text)), set(terms(to_plain(text)))
+            own = set(terms(text))
             named = np.array([bool(title) and title <= own for title in self._title_terms])
             bonus = TITLE_BONUS * named
             if kind is QuestionType.LIST:
@@ -202,14 +203,13 @@ class Retriever:
                 bonus = bonus - NAMED_ENTRY_MALUS * np.array(
                     [any(entry <= own for entry in entries) for entries in self._entry_terms]
                 )
-            bm25 = np.maximum(self._words_score(own), self._words_score(plain))
+            bm25 = np.maximum(self._words_score(own), self._words_score(set(terms(plain))))
             scored.append(_Scored(PART_WEIGHT * part, (1 - PART_WEIGHT) * whole, bm25, bonus, views))
         return scored
 
-    def _encode(self, texts: list[str]) -> Matrix:
-        """Encode each text as the mean of its words and their plain form; similarities are then means too."""
-        plain = [to_plain(text) for text in texts]
-        vectors = self._encoder.encode_queries([*texts, *plain])
+    def _encode(self, texts: list[str], plains: list[str]) -> Matrix:
+        """Encode each text as the mean of itself and its plain form; similarities are then means too."""
+        vectors = self._encoder.encode_queries([*texts, *plains])
         return np.asarray((vectors[: len(texts)] + vectors[len(texts) :]) / 2, dtype=np.float32)
 
     def _words_score(self, own: set[str]) -> Scores:
