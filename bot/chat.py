@@ -25,7 +25,7 @@ from bot.details import load_vocabulary
 from bot.judge import Judge, load_judge
 from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, WITHDRAWN, decline_note, list_note, small_talk_note
 from bot.retrieve import Retrieval, Retriever
-from bot.safety import Assessment, Gate, encode_examples, universal_signs
+from bot.safety import Assessment, Gate, Standing, encode_examples, universal_signs
 from bot.understand import Context, Query, QuestionType, SmallTalk, find_small_talk, understand
 from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
 from ingest.encode import BUNDLED_MODEL, TRAINED_NAME, load_query_encoder
@@ -155,27 +155,33 @@ class _State:
 
     messages: tuple[str, ...] = ()
     context: Context = field(default_factory=Context)
+    standing: Standing = field(default_factory=Standing)
 
 
-def _step(engine: _Engine, state: _State, message: str) -> tuple[Answer, _State, Trace]:
-    """Answer one message; gives the answer, what the conversation has come to, and how it came about."""
-    messages = (*state.messages, message)
-    assessment = engine.gate.assess(messages)
+def _step(
+    engine: _Engine, state: _State, message: str, *, is_past: bool = False
+) -> tuple[Answer, _State, Trace]:
+    """Answer one message; gives the answer, what the conversation has come to, and how it came about.
+
+    :param is_past: It was answered before, and only what the conversation has come to is wanted.
+    """
+    assessment, standing = engine.gate.advance(state.standing, state.messages, message, is_past=is_past)
+    state = replace(state, messages=(*state.messages, message), standing=standing)
     if assessment.urgency is Urgency.EMERGENCY:
         answer = _answer(engine, AnswerKind.WARNING, assessment)
-        return answer, _State(messages, state.context), Trace(assessment)
+        return answer, state, Trace(assessment)
     if len(message) > engine.generation.guide.max_message_chars:
         kind = AnswerKind.WARNING if assessment.warning else AnswerKind.CLARIFY
         answer = _answer(engine, kind, assessment, note=TOO_LONG)
-        return answer, _State(messages, state.context), Trace(assessment)
+        return answer, state, Trace(assessment)
     if assessment.is_cleared_now:
         answer = _answer(engine, AnswerKind.SMALLTALK, assessment, note=CLEARED)
-        return answer, _State(messages, state.context), Trace(assessment)
+        return answer, state, Trace(assessment)
     small_talk = find_small_talk(message)
     if small_talk is not None and assessment.warning is None:
         answer = _small_talk_answer(engine, small_talk, assessment)
-        return answer, _State(messages, state.context), Trace(assessment, small_talk)
-    return _question_step(engine, state, messages, assessment)
+        return answer, state, Trace(assessment, small_talk)
+    return _question_step(engine, state, assessment)
 
 
 def _small_talk_answer(engine: _Engine, small_talk: SmallTalk, assessment: Assessment) -> Answer:
@@ -187,12 +193,11 @@ def _small_talk_answer(engine: _Engine, small_talk: SmallTalk, assessment: Asses
     return _answer(engine, AnswerKind.SMALLTALK, assessment, note=note, suggestions=suggestions)
 
 
-def _question_step(
-    engine: _Engine, state: _State, messages: tuple[str, ...], assessment: Assessment
-) -> tuple[Answer, _State, Trace]:
+def _question_step(engine: _Engine, state: _State, assessment: Assessment) -> tuple[Answer, _State, Trace]:
+    messages = state.messages
     if engine.is_withdrawn:
         answer = _answer(engine, AnswerKind.DECLINE, assessment, note=WITHDRAWN)
-        return answer, _State(messages, state.context), Trace(assessment)
+        return answer, state, Trace(assessment)
     retriever, pages = engine.retriever, engine.generation.pages
     query = understand(retriever.speller.repair(messages[-1]), state.context)
     if query.is_bare and not state.context.focus:
@@ -203,11 +208,11 @@ def _question_step(
             note=WHAT_ABOUT,
             suggestions=_starters(engine)[:MAX_SUGGESTIONS],
         )
-        return answer, _State(messages, state.context), Trace(assessment, query=query)
+        return answer, state, Trace(assessment, query=query)
     entries = len(state.context.listed)
     if abs(query.position) > entries:
         answer = _answer(engine, AnswerKind.CLARIFY, assessment, note=list_note(entries))
-        return answer, _State(messages, state.context), Trace(assessment, query=query)
+        return answer, state, Trace(assessment, query=query)
     retrieval = retriever.retrieve(query, state.context, TOP_K)
     draft = _compose(engine, query, retrieval, assessment.is_held)
     lead, more = verified(draft.lead, pages), verified(draft.more, pages)
@@ -224,7 +229,7 @@ def _question_step(
     answer = _answer(engine, kind, assessment, note=note, lead=lead, more=more, suggestions=suggestions)
     return (
         answer,
-        _State(messages, _context(query, draft, retrieval, state.context)),
+        replace(state, context=_context(query, draft, retrieval, state.context)),
         Trace(assessment, query=query, retrieval=retrieval, draft=draft),
     )
 
@@ -394,9 +399,13 @@ class Bot:
         """Answer a message and tell how the answer came about."""
         engine = self._current()
         earlier = [str(turn["content"]) for turn in history if turn["role"] == "user"]
-        state = _State(tuple(earlier[:-MAX_TURNS_REPLAYED]))
-        for past in earlier[-MAX_TURNS_REPLAYED:]:
-            _, state, _ = _step(engine, state, past)
+        state = _State()
+        for at, past in enumerate(earlier):
+            if at < len(earlier) - MAX_TURNS_REPLAYED:  # too long ago for the topic, never for a warning sign
+                _, standing = engine.gate.advance(state.standing, state.messages, past, is_past=True)
+                state = replace(state, messages=(*state.messages, past), standing=standing)
+            else:
+                _, state, _ = _step(engine, state, past, is_past=True)
         answer, _, trace = _step(engine, state, message)
         return answer, trace
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
+from bot.memory import Memory
 from ingest.encode import bundled_tokenizer, bundled_weights
 from ingest.errors import EncoderError
 from ingest.runtime import Session, open_session, pad
@@ -28,6 +29,8 @@ _WEIGHTS = Path(__file__).parent / "weights"
 JUDGE_LAYERS = _WEIGHTS / "judge.safetensors"
 JUDGE_SHA256 = "061d070429f90f48c1ad9b7d9ae9d0c9607c449158533ce21cc4d1213efd28fe"
 MAX_TOKENS = 160  # as in training
+MAX_SCORE = 30.0  # beyond it is as sure as can be
+MAX_JUDGED = 5_000  # questions whose odds are remembered
 MAX_KEPT = 400  # passages; about 0.3 MB each
 
 Floats = npt.NDArray[np.float32]
@@ -48,6 +51,7 @@ class Judge:
     def __init__(self, layers: Path = JUDGE_LAYERS) -> None:
         self._layers = layers
         self._kept: OrderedDict[str, _Memory] = OrderedDict()
+        self._odds: Memory[float] = Memory(MAX_JUDGED)
         self._lock = threading.Lock()
 
     @cached_property
@@ -91,8 +95,13 @@ class Judge:
 
     def odds(self, question: str, texts: Sequence[str]) -> float:
         """Give the log of the summed odds that one of the passages answers a question."""
-        scores = np.clip(self.scores(question, texts), -30.0, 30.0)
-        return float(np.log(np.exp(scores).sum())) if len(texts) else -30.0
+        if not texts:
+            return -MAX_SCORE
+        return self._odds.get("\0".join([question, *texts]), lambda: self._sum_odds(question, texts))
+
+    def _sum_odds(self, question: str, texts: Sequence[str]) -> float:
+        scores = np.clip(self.scores(question, texts), -MAX_SCORE, MAX_SCORE)
+        return float(np.log(np.exp(scores).sum()))
 
     def scores(self, question: str, texts: Sequence[str]) -> list[float]:
         """Score a question with each passage, in order; above 0 the passage answers it.

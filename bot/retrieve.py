@@ -7,6 +7,7 @@ are comparable within one index and encoder only. What is good enough to answer 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from bot.datatypes import Hit
 from bot.lexical import BM25, Speller, is_english, terms, words
+from bot.memory import Memory
 from bot.plain import is_lay_word, to_plain
 from bot.understand import Context, Query, QuestionType
 from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
@@ -40,6 +42,7 @@ _REFERRING = (0.85, 0.10, 0.06)  # "is it safe?": mostly the same
 CORRECTED = -0.15  # the passage before may still hold what was meant
 _NO_TOPIC = (1.0, 0.0, 0.0)
 
+MAX_ENCODED = 2_000  # questions whose vectors are remembered; 1.5 kB each
 MAX_EXACT_VIEWS = 50_000  # up to here every view is scored; beyond, only the nearest
 NEAREST_VIEWS = 2_000
 
@@ -100,6 +103,7 @@ class Retriever:
     def __init__(self, generation: Generation, encoder: Encoder) -> None:
         self.passages = generation.passages
         self._encoder = encoder
+        self._encoded: Memory[Matrix] = Memory(MAX_ENCODED)
         self._vectors = generation.vectors
         self._view_rows = np.array([view.row for view in generation.views], dtype=np.int64)
         self._is_whole = np.array([view.kind is ViewKind.WHOLE for view in generation.views])
@@ -209,8 +213,11 @@ class Retriever:
 
     def _encode(self, texts: list[str], plains: list[str]) -> Matrix:
         """Encode each text as the mean of itself and its plain form; similarities are then means too."""
-        vectors = self._encoder.encode_queries([*texts, *plains])
-        return np.asarray((vectors[: len(texts)] + vectors[len(texts) :]) / 2, dtype=np.float32)
+        pairs = zip(texts, plains, strict=True)
+        return np.stack([self._encoded.get(text, partial(self._mean, text, plain)) for text, plain in pairs])
+
+    def _mean(self, text: str, plain: str) -> Matrix:
+        return np.asarray(self._encoder.encode_queries([text, plain]).mean(axis=0), dtype=np.float32)
 
     def _words_score(self, own: set[str]) -> Scores:
         """BM25, less where the guide lacks some of the words: a word shared by chance says little."""

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.datatypes import Urgency, Warning  # the word of the field
+from bot.memory import Memory
 from bot.sign_judge import Judge
 from bot.sign_likeness import Likeness, encode_examples
 from bot.sign_words import MAX_CHARACTERS, trained_reader
 from ingest.datatypes import Encoder, Matrix
 from ingest.signs import EmergencyNumbers, Message, Sign, WarningSigns, parse_signs
 
-__all__ = ["MAX_CHARACTERS", "Assessment", "Gate", "encode_examples", "universal_signs"]
+__all__ = ["MAX_CHARACTERS", "Assessment", "Gate", "Standing", "encode_examples", "universal_signs"]
 
 SHORT_MESSAGE = 8  # words; a message so short is also read together with those before it
+MAX_SHORT_WORDS = 40  # with all its small words a short message is no longer than this
 MAX_JOINED = 3
+MAX_KNOWN = 2_000  # messages whose signs are remembered
 MAX_VETOED = 12  # words; only in a message so short and of one sentence may likeness outvote a rule
 
 
@@ -62,6 +65,18 @@ def _by_urgency(signs: list[Sign]) -> list[Sign]:
     return sorted(signs, key=lambda sign: -Urgency(sign.tier).rank)  # stable: the files' order within a tier
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What earlier messages leave for the next.
+
+    :param held: The emergency that has not been checked yet.
+    :param told: Ids of the signs that were raised.
+    """
+
+    held: Sign | None = None
+    told: frozenset[str] = frozenset()
+
+
 class Gate:
     """Holds messages against the warning signs.
 
@@ -82,38 +97,53 @@ class Gate:
         self._numbers = numbers
         self._reader, self._phrases = trained_reader(signs)
         self._likeness = Likeness(signs, self._reader, encoder, examples) if encoder else None
+        self._known: Memory[tuple[list[Sign], bool]] = Memory(MAX_KNOWN)
+        self._known_joined: Memory[list[Sign]] = Memory(MAX_KNOWN)
 
     def assess(self, messages: Sequence[str]) -> Assessment:
         """Assess the last message in the light of the earlier ones.
 
         :param messages: All that the person wrote in this conversation, the newest last.
         """
-        held: Sign | None = None
-        assessment = Assessment()
-        told: set[str] = set()
+        standing, assessment = Standing(), Assessment()
         for at, text in enumerate(messages):
-            signs, is_checked, why = self._signs_of(text)
-            if not is_checked:
-                added = [sign for sign in self._joined(messages[:at], text) if sign.id not in told]
-                why += [f"{sign.id} ({sign.tier}) together with the message before" for sign in added]
-                signs = _by_urgency([*signs, *added])
-            told.update(sign.id for sign in signs)
-            is_cleared_now = False
-            if signs and signs[0].tier == Urgency.EMERGENCY:
-                held = signs[0]
-            elif is_checked and held is not None:
-                held, is_cleared_now = None, True
-                why.append("the person says that it has been checked")
-            assessment = Assessment(
-                urgency=Urgency(signs[0].tier) if signs else Urgency.NONE,
-                warning=self._warning(signs[0]) if signs else None,
-                is_held=held is not None,
-                banner=self._banner(held) if held else None,
-                is_cleared_now=is_cleared_now,
-                signs=tuple(dict.fromkeys(sign.id for sign in signs)),
-                why=tuple(why),
-            )
+            assessment, standing = self.advance(standing, messages[:at], text)
         return assessment
+
+    def advance(
+        self, standing: Standing, earlier: Sequence[str], text: str, *, is_past: bool = False
+    ) -> tuple[Assessment, Standing]:
+        """Assess one more message; gives what the next one has to be assessed with, too.
+
+        :param earlier: The messages before it, oldest first.
+        :param is_past: It was answered before: nobody asks why any more, and its signs may be remembered.
+        """
+        if is_past:
+            signs, is_checked = self._known.get(text, lambda: self._signs_of(text)[:2])
+            why: list[str] = []
+        else:
+            signs, is_checked, why = self._signs_of(text)
+            self._known.get(text, lambda: (signs, is_checked))
+        if not is_checked:
+            added = [sign for sign in self._joined(earlier, text) if sign.id not in standing.told]
+            why += [f"{sign.id} ({sign.tier}) together with the message before" for sign in added]
+            signs = _by_urgency([*signs, *added])
+        held, is_cleared_now = standing.held, False
+        if signs and signs[0].tier == Urgency.EMERGENCY:
+            held = signs[0]
+        elif is_checked and held is not None:
+            held, is_cleared_now = None, True
+            why.append("the person says that it has been checked")
+        assessment = Assessment(
+            urgency=Urgency(signs[0].tier) if signs else Urgency.NONE,
+            warning=self._warning(signs[0]) if signs else None,
+            is_held=held is not None,
+            banner=self._banner(held) if held else None,
+            is_cleared_now=is_cleared_now,
+            signs=tuple(dict.fromkeys(sign.id for sign in signs)),
+            why=tuple(why),
+        )
+        return assessment, Standing(held, standing.told.union(sign.id for sign in signs))
 
     def _signs_of(self, text: str) -> tuple[list[Sign], bool, list[str]]:
         """Give the signs of one message, the most urgent first, and whether it says "checked"."""
@@ -132,13 +162,19 @@ class Gate:
         return _by_urgency(signs), judge.is_checked(), judge.why
 
     def _joined(self, earlier: Sequence[str], text: str) -> list[Sign]:
+        near = earlier[-(MAX_JOINED - 1) :]
+        if not near or len(text.split()) > MAX_SHORT_WORDS:
+            return []
+        return self._known_joined.get("\0".join([*near, text]), lambda: self._join(near, text))
+
+    def _join(self, earlier: Sequence[str], text: str) -> list[Sign]:
         """Give the signs that a short message makes together with those before: "no feeling", "down there".
 
         A sign counts that has words of this message and of an earlier one, by its wordings only: what
         two messages are like together says little.
         """
         parts = [self._reader.read(text)]
-        for before in reversed(earlier[-(MAX_JOINED - 1) :]):
+        for before in reversed(earlier):
             if sum(not word.is_filler for word in parts[0]) > SHORT_MESSAGE:
                 break
             parts.insert(0, self._reader.read(before))
