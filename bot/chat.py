@@ -23,7 +23,16 @@ from bot.answer import MIN_DENSE, Draft, Reason, cite, compose, has_steps, verif
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
 from bot.judge import Judge, load_judge
-from bot.render import CLEARED, TOO_LONG, WHAT_ABOUT, WITHDRAWN, decline_note, list_note, small_talk_note
+from bot.render import (
+    CLEARED,
+    STILL_HELD,
+    TOO_LONG,
+    WHAT_ABOUT,
+    WITHDRAWN,
+    decline_note,
+    list_note,
+    small_talk_note,
+)
 from bot.retrieve import Retrieval, Retriever
 from bot.safety import Assessment, Gate, Standing, encode_examples, universal_signs
 from bot.understand import Context, Query, QuestionType, SmallTalk, find_small_talk, understand
@@ -283,6 +292,8 @@ def _answer(
     more: tuple[Quotation, ...] = (),
     suggestions: tuple[str, ...] = (),
 ) -> Answer:
+    if assessment.is_held and assessment.warning is None and not note:
+        note = STILL_HELD  # also where no banner is shown: in a terminal, in a batch
     return Answer(
         kind=kind,
         disclaimer=engine.disclaimer,

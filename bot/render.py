@@ -15,6 +15,7 @@ from bot.understand import SmallTalk
 
 __all__ = [
     "CLEARED",
+    "STILL_HELD",
     "TOO_LONG",
     "WHAT_ABOUT",
     "WITHDRAWN",
@@ -42,6 +43,7 @@ HELD_BACK = (
     "I am not showing exercise steps now, because of the warning sign in this conversation. "
     "Please get it checked first, and tell me when a professional has checked it."
 )
+STILL_HELD = "The warning sign in this conversation has not been checked yet. Please get it checked first."
 MORE_LABEL = "More from the guide"
 NEAREST_LABEL = "The nearest that the guide has"
 _DECLINES = {

@@ -436,12 +436,21 @@ def _end_without_documents(index_dir: Path, problem: str) -> DocumentError:
     )
 
 
+def _has_live_source(paths: Sequence[Path], index_dir: Path) -> bool:
+    """Tell whether a document that is answered from still lies where it was looked for."""
+    try:
+        sources = read_manifest(index_dir, live_name(index_dir)).sources
+    except GuideError:
+        return True  # damaged: nobody knows what was there
+    return any((path / entry.source).is_file() for path in paths for entry in sources)
+
+
 def _no_document(paths: Sequence[Path], index_dir: Path, patterns: Sequence[str]) -> DocumentError:
     kinds = ", ".join(sorted(SUPPORTED_SUFFIXES))
     named = f", or mend the patterns in guide.toml (sources = {[*patterns]})" if patterns else ""
     problem = f"There is no document in {', '.join(map(str, paths))}; put a guide there ({kinds}){named}."
-    if patterns or not _is_in_service(index_dir):  # a slip in guide.toml takes nothing out of service
-        return DocumentError(problem)
+    if not _is_in_service(index_dir) or (patterns and _has_live_source(paths, index_dir)):
+        return DocumentError(problem)  # a slip in the patterns takes nothing out of service
     with hold_lock(index_dir):
         return _end_without_documents(index_dir, problem)
 

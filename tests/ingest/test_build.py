@@ -333,6 +333,17 @@ def test_an_index_whose_documents_are_all_gone_is_out_of_service_until_one_is_th
     assert {p.source for p in bench.live().passages} == {"knives.md"}
 
 
+def test_a_document_named_by_a_pattern_and_gone_is_not_answered_from(bench: Workbench) -> None:
+    """Ensures that a guide named in guide.toml can be taken away like any other."""
+    bench.write("guide.toml", 'title = "T"\nsources = ["plants.md"]')
+    bench.ingest()
+    (bench.corpus / "plants.md").unlink()
+    with pytest.raises(DocumentError, match="out of service"):
+        bench.ingest()
+    with pytest.raises(IndexWithdrawnError):
+        load_live(bench.folder)
+
+
 def test_patterns_that_find_nothing_leave_the_index_in_service(bench: Workbench) -> None:
     bench.ingest()
     before = bench.live().name
