@@ -23,14 +23,16 @@ from ingest.index import is_quote_found, page_quotes
 
 __all__ = ["MIN_DENSE", "Draft", "Reason", "cite", "compose", "has_steps", "verified"]
 
-MAX_LEAD_WORDS = 60  # lists and steps may be longer: half of one is wrong
+MAX_LEAD_WORDS = 60  # with titles; lists and steps may be longer: half of one is wrong
 MAX_FIGURE_WORDS = 30  # around the one sentence that has the figure asked for
-MAX_TEXT_WORDS = 170  # of quotes; places and labels come on top and the whole stays under 200
-MAX_RELATED_WORDS = 38
-MAX_RELATED = 4
+MAX_TEXT_WORDS = 195  # of all that is shown: quotes, titles, places and what introduces them
+MAX_RELATED_WORDS = 25
+MAX_RELATED_LIST_WORDS = 38
+MAX_RELATED = 7
+LABEL_WORDS = 7  # "More from the guide:" and "In the guide:"
 RELATED_MARGIN = 0.2  # of the score; what is farther behind the best hit is another topic
 # Two hits so near each other that either may be the one meant are both quoted at once, more shortly.
-RIVAL_MARGIN = 0.06
+RIVAL_MARGIN = 0.09
 RIVAL_LEAD_WORDS = 32
 MIN_RIVAL_WORDS = 12
 
@@ -62,7 +64,7 @@ class Draft:
     """What is quoted and why.
 
     :param missing: What the guide does not say: a thing's name, or a detail's phrase; else "".
-    :param focus: The passages quoted in the lead, best first.
+    :param focus: What the answer is about: the best passage, or all the lists that were asked for.
     :param odds: What the judge made of the first hits, None where nobody judged.
     """
 
@@ -135,7 +137,18 @@ def _count(segments: Sequence[Segment]) -> int:
 
 
 def _words_of(parts: Sequence[Quotation]) -> int:
-    return sum(_count([quote.segment for quote in part.quotes]) for part in parts)
+    """Count what is quoted, with the titles over it."""
+    return sum(len(part.title.split()) + _count([quote.segment for quote in part.quotes]) for part in parts)
+
+
+def _shown_words(parts: Sequence[Quotation]) -> int:
+    """Count all that is shown of quotations, with labels and the line of places too."""
+    passages = {quote.passage.id: quote.passage for part in parts for quote in part.quotes}.values()
+    sections = {(passage.source, passage.section) for passage in passages}
+    pages = {(passage.source, passage.section, passage.page_label) for passage in passages}
+    has_sources = len({source for source, _ in sections}) > 1
+    places = sum(1 + has_sources + len(" ".join(section[-1:]).split()) for _, section in sections)
+    return LABEL_WORDS + _words_of(parts) + places + len(pages)
 
 
 def _window(segments: Sequence[Segment], best: int, max_words: int) -> tuple[int, int]:
@@ -242,8 +255,9 @@ def _text_lead(
 ) -> tuple[list[Quotation], list[Segment]]:
     """Quote a stretch around the best sentence; gives what is left of the passage too."""
     segments = passage.segments
+    title = passage.title if passage.kind is PassageKind.ITEM else ""
     best = _best_segment(segments, scores, lambda s: detail is None or detail.is_given(s.text))
-    max_words = MAX_LEAD_WORDS
+    max_words = MAX_LEAD_WORDS - len(title.split())
     if detail is not None and sum(_has_figure(detail, segment) for segment in segments) == 1:
         best = next(at for at, segment in enumerate(segments) if _has_figure(detail, segment))
         max_words = MAX_FIGURE_WORDS
@@ -251,26 +265,25 @@ def _text_lead(
         first, last = 0, len(segments)  # the guide's own answer to the question, whole
     else:
         first, last = _window(segments, best, max_words)
-    title = passage.title if passage.kind is PassageKind.ITEM else ""
     lead = [Quotation(_quotes(passage, segments[first:last], has_figures), title=title)]
     return lead, [*segments[:first], *segments[last:]]
 
 
 def _with_rival(
-    query: Query, lead: list[Quotation], rest: list[Segment], hits: Sequence[Hit], retrieval: Retrieval
-) -> tuple[list[Quotation], list[Segment]]:
+    query: Query, lead: list[Quotation], hits: Sequence[Hit], retrieval: Retrieval
+) -> list[Quotation]:
     """Quote the second passage in the lead too, where it fits; the first is cut to its best for it."""
     first, second = (hit.passage for hit in hits[:2])
-    cut, left = lead, rest
+    cut = lead
     if first.kind is not PassageKind.FAQ and _words_of(lead) > RIVAL_LEAD_WORDS:
         at, end = _stretch(first.segments, retrieval.segment_scores[hits[0].rank - 1], RIVAL_LEAD_WORDS)
         quotes = _quotes(first, first.segments[at:end], query.type is QuestionType.FIGURE)
-        cut, left = [replace(lead[0], quotes=quotes)], [*first.segments[:at], *first.segments[end:]]
-    room = MAX_LEAD_WORDS - _words_of(cut)
+        cut = [replace(lead[0], quotes=quotes)]
+    room = MAX_LEAD_WORDS - _words_of(cut) - len(second.title.split())
     at, end = _stretch(second.segments, retrieval.segment_scores[hits[1].rank - 1], room)
     if room < MIN_RIVAL_WORDS or _count(second.segments[at:end]) > room:
-        return lead, rest
-    return [*cut, Quotation(_quotes(second, second.segments[at:end]), title=second.title)], left
+        return lead
+    return [*cut, Quotation(_quotes(second, second.segments[at:end]), title=second.title)]
 
 
 def _has_rival(query: Query, hits: Sequence[Hit]) -> bool:
@@ -307,6 +320,37 @@ def _lead(
     return _text_lead(passage, scores, detail, has_figures)
 
 
+def _is_of_exercises(passage: Passage, by_id: Mapping[str, Passage]) -> bool:
+    """Tell whether a list is of things to do: it says so, and most entries have steps."""
+    doable = [has_steps(by_id[id_]) for id_ in passage.item_ids]
+    return sum(doable) * 2 > len(doable) and pattern("answer", "doable").search(passage.text) is not None
+
+
+def _all_lists(query: Query, passage: Passage, passages: Sequence[Passage]) -> list[Passage]:
+    """Find the lists that "list all exercises" means: every list of things to do.
+
+    The best list alone where the question names what only one of them has ("all core exercises").
+    """
+    by_id = {other.id: other for other in passages}
+    lists = [other for other in passages if _is_of_exercises(other, by_id)]
+    if passage not in lists or not pattern("answer", "everything").search(query.text):
+        return [passage]
+    held = [set(terms(_full_text(other))) for other in lists]
+    named = set(terms(pattern("answer", "any_exercise").sub("", query.text)))
+    is_narrow = any(sum(term in own for own in held) == 1 for term in named)
+    return [passage] if is_narrow else lists
+
+
+def _when_it_hurts(hits: Sequence[Hit], passages: Sequence[Passage]) -> list[Quotation]:
+    """Quote what the guide says on pain during what is done: to stop. Empty where it says nothing."""
+    for passage in [*(hit.passage for hit in hits), *passages]:
+        for at, segment in enumerate(passage.segments):
+            if not _is_entry(segment) and pattern("answer", "stop_at_pain").search(segment.text):
+                first, last = _window(passage.segments, at, MAX_FIGURE_WORDS)
+                return [Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)]
+    return []
+
+
 def _cautions(passage: Passage, passages: Sequence[Passage]) -> list[Quotation]:
     """Quote the cautions of a section with the exercise that they belong to."""
     found = []
@@ -319,32 +363,27 @@ def _cautions(passage: Passage, passages: Sequence[Passage]) -> list[Quotation]:
     return found[:1]
 
 
-def _related(hits: Sequence[Hit], retrieval: Retrieval, used: set[str], budget: int) -> list[Quotation]:
+def _related(hits: Sequence[Hit], retrieval: Retrieval, shown: Sequence[Quotation]) -> list[Quotation]:
     """Quote the best sentences of the next hits, as far as the words reach."""
     found: list[Quotation] = []
+    used = {quote.passage.id for quotation in shown for quote in quotation.quotes}
     for hit in hits:
         passage = hit.passage
-        if (
-            passage.id in used
-            or hit.score < retrieval.hits[0].score - RELATED_MARGIN
-            or len(found) >= MAX_RELATED
-        ):
+        if hit.score < retrieval.hits[0].score - RELATED_MARGIN or len(found) >= MAX_RELATED:
+            break
+        if passage.id in used:
             continue
-        scores = retrieval.segment_scores[hit.rank - 1]
         if passage.kind is PassageKind.LIST:
-            segments: Sequence[Segment] = passage.segments
-            entries = [s for s in segments if _is_entry(s)]
-            if _count(segments) > min(budget, MAX_RELATED_WORDS) or not entries:
+            parts = _list_lead(passage)
+            if _count(passage.segments) > MAX_RELATED_LIST_WORDS or not any(map(_is_entry, passage.segments)):
                 continue
-            found.extend(_list_lead(passage))
         else:
-            first, last = _stretch(passage.segments, scores, MAX_RELATED_WORDS)
-            segments = passage.segments[first:last]
-            if _count(segments) > budget:
-                continue
-            found.append(Quotation(_quotes(passage, segments), title=passage.title))
-        budget -= _count(segments)
-        used.add(passage.id)
+            first, last = _stretch(
+                passage.segments, retrieval.segment_scores[hit.rank - 1], MAX_RELATED_WORDS
+            )
+            parts = [Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)]
+        if _shown_words([*shown, *found, *parts]) <= MAX_TEXT_WORDS:
+            found.extend(parts)
     return found
 
 
@@ -381,24 +420,26 @@ def compose(
     top = giving or hits[0]
     scores = retrieval.segment_scores[top.rank - 1]
     lead, rest = _lead(query, top, scores, detail if giving else None)
+    focus: tuple[Passage, ...] = (top.passage,)
+    if top.passage.item_ids and query.type is QuestionType.LIST:
+        focus = tuple(_all_lists(query, top.passage, passages))
+        lead = [part for listed in focus for part in _list_lead(listed)]
     if reason in (Reason.DETAIL_MISSING, Reason.NOT_ANSWERED):
         return Draft(reason, more=tuple(lead), missing=missing, focus=(top.passage,))
-    used = {top.passage.id}
     if top is hits[0] and detail is None and _has_rival(query, hits):
-        lead, rest = _with_rival(query, lead, rest, hits, retrieval)
-        used |= {quote.passage.id for quotation in lead for quote in quotation.quotes}
+        lead = _with_rival(query, lead, hits, retrieval)
+        rest = rest if top.passage.kind is PassageKind.FAQ else []  # better spent on what else may be meant
     more: list[Quotation] = []
-    budget = MAX_TEXT_WORDS - _words_of(lead)
-    if rest and _count(rest) <= budget:
-        more.append(Quotation(_quotes(top.passage, rest)))
-        budget -= _count(rest)
+    if has_steps(top.passage) and pattern("answer", "hurts").search(query.text):
+        rule = _when_it_hurts(hits, passages)
+        lead, more = ([*rule, *lead], []) if query.type is QuestionType.STEPS or not rule else (rule, lead)
+    if rest:
+        others = Quotation(_quotes(top.passage, rest))
+        more += [others] if _shown_words([*lead, others]) <= MAX_TEXT_WORDS else []
     if has_steps(top.passage):
-        cautions = _cautions(top.passage, passages)
-        more.extend(cautions)
-        budget -= _words_of(cautions)
-        used |= {quote.passage.id for quotation in cautions for quote in quotation.quotes}
-    more.extend(_related(hits, retrieval, used, budget))
-    return Draft(Reason.FOUND, tuple(lead), tuple(more), focus=(top.passage,))
+        more.extend(_cautions(top.passage, passages))
+    more.extend(_related(hits, retrieval, [*lead, *more]))
+    return Draft(Reason.FOUND, tuple(lead), tuple(more), focus=focus)
 
 
 # --- proof -----------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ before the next message.
 import hashlib
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from bot.answer import MIN_DENSE, Draft, Reason, cite, compose, has_steps, verif
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
 from bot.judge import Judge, load_judge
+from bot.phrases import pattern
 from bot.render import (
     CLEARED,
     STILL_HELD,
@@ -49,9 +49,6 @@ TOP_K = 10
 JUDGED = 5  # of the first hits; more cost time and change little
 MAX_SUGGESTIONS = 3
 MAX_STARTERS = 6
-_DOABLE = re.compile(
-    r"\b(?:exercises?|stretch(?:es)?|moves?|movements?|drills?|poses?|techniques?)\b", re.IGNORECASE
-)
 # Those for which the thresholds of the gate's likeness and of the judge were chosen; with any other encoder
 # the gate goes by wordings alone, and declining by similarity.
 CALIBRATED_ENCODERS = frozenset({BUNDLED_MODEL, TRAINED_NAME})
@@ -151,7 +148,7 @@ def _offers(passages: Sequence[Passage]) -> dict[str, str]:
     for passage in passages:
         if passage.kind is PassageKind.FAQ:
             questions.setdefault(passage.title, passage.id)
-        elif has_steps(passage) and _DOABLE.search(leads.get(passage.list_id, "")):
+        elif has_steps(passage) and pattern("answer", "doable").search(leads.get(passage.list_id, "")):
             questions.setdefault(f"How do I do “{passage.title}”?", passage.id)
         elif passage.kind is PassageKind.ITEM:
             questions.setdefault(f"What does the guide say about “{passage.title}”?", passage.id)
@@ -273,7 +270,8 @@ def _context(query: Query, draft: Draft, retrieval: Retrieval, before: Context) 
     if not draft.focus:
         return before
     passage = draft.focus[0]
-    listed = passage.item_ids or (before.listed if passage.id in before.listed else ())
+    entries = tuple(id_ for listed in draft.focus for id_ in listed.item_ids)
+    listed = entries or (before.listed if passage.id in before.listed else ())
     return Context(
         query=retrieval.texts[-1] if query.is_follow_up else query.text,
         type=query.type,

@@ -1,6 +1,7 @@
 """Tests of composing an answer from hits: what is quoted, how much of it, and when nothing is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -133,15 +134,15 @@ def test_a_third_hit_that_is_as_near_is_not_in_the_lead() -> None:
 
 
 def test_the_first_of_two_is_cut_to_its_best_sentences() -> None:
-    """Ensures that the second finds room, and that what was cut is not lost."""
+    """Ensures that the second finds room, and that what was cut gives way to what else may be meant."""
     first, second = prose("a", 10, 10, 10, 10, 10), prose("b", 12, 12, 12)
-    draft = composed(retrieval((first, 0.8), (second, 0.79), best={"a": 4, "b": 1}))
+    draft = composed(retrieval((first, 0.8), (second, 0.79), (prose("c", 20), 0.7), best={"a": 4, "b": 1}))
     assert owners(draft.lead) == ["a", "b"]
     assert word_count(draft.lead[:1]) <= RIVAL_LEAD_WORDS
     assert first.segments[4].text in texts(draft.lead)
     assert second.segments[1].text in texts(draft.lead)
     assert word_count(draft.lead) <= MAX_LEAD_WORDS
-    assert set(texts(draft.lead) + texts(draft.more)) >= {segment.text for segment in first.segments}
+    assert owners(draft.more) == ["c"]
 
 
 def test_a_second_passage_that_does_not_fit_is_left_out_of_the_lead() -> None:
@@ -416,3 +417,65 @@ def test_steps_are_held_back_while_a_warning_sign_is_unchecked() -> None:
     draft = composed(retrieval((text, 0.8), (item, 0.79)), is_held=True)
     assert owners(draft.lead) == ["a"]
     assert owners(draft.more) == []
+
+
+# --- what hurts, and all there is ------------------------------------------------------------------
+
+RULE = "If a stretch causes sharp pain, stop at once."
+
+
+def test_the_rule_on_pain_comes_before_the_steps_of_what_hurts() -> None:
+    """Ensures that nobody who says that an exercise hurts is told its steps alone."""
+    soaking = passage("a", *SOAKING, kind=PassageKind.ITEM, title="Soaking")
+    rule = passage("r", "Go gently.", RULE, section="Care")
+    hits = retrieval((soaking, 0.8), (prose("b", 20), 0.5), (rule, 0.4))
+    draft = composed(hits, query=Query("it hurts when I do soaking", QuestionType.OPEN))
+    assert RULE in texts(draft.lead)
+    assert owners(draft.lead) == ["r"]
+    assert set(SOAKING) <= set(texts(draft.more))
+    asked = composed(hits, query=Query("how do I do soaking when it hurts", QuestionType.STEPS))
+    assert owners(asked.lead) == ["r", "a"]
+    assert owners(composed(hits, query=STEPS).lead) == ["a"]
+
+
+def test_without_a_rule_on_pain_the_steps_are_given() -> None:
+    """Ensures that a guide that says nothing on pain is still quoted."""
+    soaking = passage("a", *SOAKING, kind=PassageKind.ITEM, title="Soaking")
+    draft = composed(retrieval((soaking, 0.8)), query=Query("it hurts when I do soaking", QuestionType.OPEN))
+    assert owners(draft.lead) == ["a"]
+
+
+def _lists_of_moves() -> tuple[list[Passage], list[Passage]]:
+    """Two lists of moves with steps, and one of tips; with their entries."""
+    entries = [
+        passage(id_, *SOAKING, kind=PassageKind.ITEM, title=id_) for id_ in ("soak", "mist", "turn", "prune")
+    ] + [passage("wait", "Patience pays.", kind=PassageKind.ITEM, title="wait")]
+    roles = (SegmentRole.LEAD, SegmentRole.ITEM, SegmentRole.ITEM)
+    lists = [
+        replace(
+            passage(id_, intro, *items, kind=PassageKind.LIST, roles=roles[: 1 + len(items)]), item_ids=items
+        )
+        for id_, intro, items in (
+            ("wet", "Moves with water:", ("soak", "mist")),
+            ("dry", "Moves without rain:", ("turn", "prune")),
+            ("tips", "Moves of the mind:", ("wait",)),
+        )
+    ]
+    return lists, entries
+
+
+@pytest.mark.parametrize(
+    ("question", "shown"),
+    [
+        ("list all moves", ["wet", "dry"]),
+        ("all moves with water", ["wet"]),
+        ("which moves are there", ["wet"]),
+    ],
+)
+def test_all_there_is_to_do_is_listed_unless_one_list_is_meant(question: str, shown: list[str]) -> None:
+    """Ensures that "all exercises" gives every list of things with steps, in the order of the guide."""
+    lists, entries = _lists_of_moves()
+    found = retrieval((lists[0], 0.8), (lists[1], 0.5), (lists[2], 0.5), *((e, 0.1) for e in entries))
+    draft = composed(found, query=Query(question, QuestionType.LIST))
+    assert owners(draft.lead) == shown
+    assert [p.id for p in draft.focus] == shown
