@@ -21,9 +21,21 @@ from bot.understand import Query, QuestionType
 from ingest.datatypes import Page, Passage, PassageKind, Segment, SegmentRole
 from ingest.index import is_quote_found, page_quotes
 
-__all__ = ["MIN_DENSE", "Draft", "Reason", "cite", "compose", "has_steps", "verified"]
+__all__ = [
+    "MAX_LEAD_WORDS",
+    "MIN_DENSE",
+    "PAIR_LEAD_WORDS",
+    "Draft",
+    "Reason",
+    "cite",
+    "combine",
+    "compose",
+    "has_steps",
+    "verified",
+]
 
 MAX_LEAD_WORDS = 60  # with titles; lists and steps may be longer: half of one is wrong
+PAIR_LEAD_WORDS = 30  # of each, where a message asks two questions
 MAX_FIGURE_WORDS = 30  # around the one sentence that has the figure asked for
 MAX_TEXT_WORDS = 195  # of all that is shown: quotes, titles, places and what introduces them
 MAX_RELATED_WORDS = 25
@@ -251,16 +263,16 @@ def _steps_lead(passage: Passage, has_figures: bool) -> list[Quotation]:
 
 
 def _text_lead(
-    passage: Passage, scores: Sequence[float], detail: Detail | None, has_figures: bool
+    passage: Passage, scores: Sequence[float], detail: Detail | None, has_figures: bool, max_lead: int
 ) -> tuple[list[Quotation], list[Segment]]:
     """Quote a stretch around the best sentence; gives what is left of the passage too."""
     segments = passage.segments
     title = passage.title if passage.kind is PassageKind.ITEM else ""
     best = _best_segment(segments, scores, lambda s: detail is None or detail.is_given(s.text))
-    max_words = MAX_LEAD_WORDS - len(title.split())
+    max_words = max_lead - len(title.split())
     if detail is not None and sum(_has_figure(detail, segment) for segment in segments) == 1:
         best = next(at for at, segment in enumerate(segments) if _has_figure(detail, segment))
-        max_words = MAX_FIGURE_WORDS
+        max_words = min(max_words, MAX_FIGURE_WORDS)
     if passage.kind is PassageKind.FAQ and _count(segments) <= MAX_LEAD_WORDS:
         first, last = 0, len(segments)  # the guide's own answer to the question, whole
     else:
@@ -308,7 +320,7 @@ def _asks_for_all(query: Query, passage: Passage) -> bool:
 
 
 def _lead(
-    query: Query, hit: Hit, scores: Sequence[float], detail: Detail | None
+    query: Query, hit: Hit, scores: Sequence[float], detail: Detail | None, max_lead: int
 ) -> tuple[list[Quotation], list[Segment]]:
     passage = hit.passage
     has_figures = query.type is QuestionType.FIGURE or detail is not None
@@ -317,7 +329,7 @@ def _lead(
         return _list_lead(passage), []
     if has_steps(passage) and _asks_for_all(query, passage):
         return _steps_lead(passage, has_figures), []
-    return _text_lead(passage, scores, detail, has_figures)
+    return _text_lead(passage, scores, detail, has_figures, max_lead)
 
 
 def _is_of_exercises(passage: Passage, by_id: Mapping[str, Passage]) -> bool:
@@ -387,6 +399,20 @@ def _related(hits: Sequence[Hit], retrieval: Retrieval, shown: Sequence[Quotatio
     return found
 
 
+def combine(first: Draft, second: Draft) -> Draft:
+    """Make one answer of those to two questions; what is not answered stays with the caller to say."""
+    leads = (*first.lead, *second.lead)
+    more: list[Quotation] = []
+    used = {quote.passage.id for part in leads for quote in part.quotes}
+    for part in (*first.more, *second.more):
+        own = {quote.passage.id for quote in part.quotes}
+        if not own & used and _shown_words([*leads, *more, part]) <= MAX_TEXT_WORDS:
+            more.append(part)
+            used |= own
+    focus = tuple(dict.fromkeys((*second.focus, *first.focus)))
+    return Draft(Reason.FOUND, leads, tuple(more), focus=focus)
+
+
 def compose(
     query: Query,
     retrieval: Retrieval,
@@ -397,6 +423,7 @@ def compose(
     is_held: bool = False,
     min_dense: float = MIN_DENSE,
     odds: float | None = None,
+    max_lead: int = MAX_LEAD_WORDS,
 ) -> Draft:
     """Choose what to quote.
 
@@ -405,6 +432,7 @@ def compose(
     :param is_held: No exercise steps may be shown.
     :param min_dense: Least similarity of the best hit.
     :param odds: Log of the summed odds that one of the first hits answers; None where nobody judged.
+    :param max_lead: Words of the lead, lists and steps apart.
     """
     reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense, odds)
     hits = retrieval.hits
@@ -419,14 +447,14 @@ def compose(
     giving = _giving(detail, hits) if detail is not None else None
     top = giving or hits[0]
     scores = retrieval.segment_scores[top.rank - 1]
-    lead, rest = _lead(query, top, scores, detail if giving else None)
+    lead, rest = _lead(query, top, scores, detail if giving else None, max_lead)
     focus: tuple[Passage, ...] = (top.passage,)
     if top.passage.item_ids and query.type is QuestionType.LIST:
         focus = tuple(_all_lists(query, top.passage, passages))
         lead = [part for listed in focus for part in _list_lead(listed)]
     if reason in (Reason.DETAIL_MISSING, Reason.NOT_ANSWERED):
         return Draft(reason, more=tuple(lead), missing=missing, focus=(top.passage,))
-    if top is hits[0] and detail is None and _has_rival(query, hits):
+    if max_lead == MAX_LEAD_WORDS and top is hits[0] and detail is None and _has_rival(query, hits):
         lead = _with_rival(query, lead, hits, retrieval)
         rest = rest if top.passage.kind is PassageKind.FAQ else []  # better spent on what else may be meant
     more: list[Quotation] = []

@@ -18,7 +18,18 @@ from typing import Any
 import numpy as np
 
 from bot import safety, sign_judge, sign_likeness, sign_words
-from bot.answer import MIN_DENSE, Draft, Reason, cite, compose, has_steps, verified
+from bot.answer import (
+    MAX_LEAD_WORDS,
+    MIN_DENSE,
+    PAIR_LEAD_WORDS,
+    Draft,
+    Reason,
+    cite,
+    combine,
+    compose,
+    has_steps,
+    verified,
+)
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
 from bot.judge import Judge, load_judge
@@ -30,12 +41,22 @@ from bot.render import (
     WHAT_ABOUT,
     WITHDRAWN,
     decline_note,
+    half_note,
     list_note,
     small_talk_note,
 )
 from bot.retrieve import Retrieval, Retriever
 from bot.safety import Assessment, Gate, Standing, encode_examples, universal_signs
-from bot.understand import Context, Query, QuestionType, SmallTalk, find_small_talk, understand
+from bot.understand import (
+    Context,
+    Query,
+    QuestionType,
+    SmallTalk,
+    find_small_talk,
+    refers_back,
+    split_questions,
+    understand,
+)
 from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
 from ingest.encode import BUNDLED_MODEL, TRAINED_NAME, load_query_encoder
 from ingest.errors import GuideError, IndexWithdrawnError
@@ -220,9 +241,10 @@ def _question_step(engine: _Engine, state: _State, assessment: Assessment) -> tu
         answer = _answer(engine, AnswerKind.CLARIFY, assessment, note=list_note(entries))
         return answer, state, Trace(assessment, query=query)
     retrieval = retriever.retrieve(query, state.context, TOP_K)
-    draft = _compose(engine, query, retrieval, assessment.is_held)
+    pair = _draft_pair(engine, split_questions(query.text), state.context, assessment.is_held)
+    draft, note = pair or (_compose(engine, query, retrieval, assessment.is_held), "")
     lead, more = verified(draft.lead, pages), verified(draft.more, pages)
-    kind, note = AnswerKind.ANSWER, ""
+    kind = AnswerKind.ANSWER
     if not lead:
         reason = draft.reason if draft.reason is not Reason.FOUND else Reason.NOTHING_NEAR
         kind, note = AnswerKind.DECLINE, decline_note(reason, draft.missing)
@@ -240,7 +262,44 @@ def _question_step(engine: _Engine, state: _State, assessment: Assessment) -> tu
     )
 
 
-def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool = False) -> Draft:
+def _draft_pair(
+    engine: _Engine, questions: Sequence[str], context: Context, is_held: bool
+) -> tuple[Draft, str] | None:
+    """Answer two questions of one message in turn, the second in the context of the first.
+
+    :return: What to quote, and what to say of the one that is not answered; None where the message as a
+        whole is the better question: it is one, neither is answered, or one passage answers both.
+    """
+    if len(questions) < 2:
+        return None
+    drafts: list[Draft] = []
+    for text in questions:
+        # Short as the second may be, it goes on from the first only where it says so.
+        query = understand(text, context if not drafts or refers_back(text) else Context())
+        retrieval = engine.retriever.retrieve(query, context, TOP_K)
+        draft = _compose(engine, query, retrieval, is_held, PAIR_LEAD_WORDS)
+        context = _context(query, draft, retrieval, context)
+        drafts.append(draft)
+    first, second = drafts
+    is_held_back = Reason.HELD_BACK in (first.reason, second.reason)
+    if is_held_back or not (first.lead or second.lead) or first.focus == second.focus:
+        return None
+    notes = [
+        half_note(text, decline_note(draft.reason, draft.missing))
+        for text, draft in zip(questions, drafts, strict=True)
+        if not draft.lead
+    ]
+    nothing = Draft(Reason.FOUND)
+    return combine(first if first.lead else nothing, second if second.lead else nothing), " ".join(notes)
+
+
+def _compose(
+    engine: _Engine,
+    query: Query,
+    retrieval: Retrieval,
+    is_held: bool = False,
+    max_lead: int = MAX_LEAD_WORDS,
+) -> Draft:
     retriever, threshold = engine.retriever, engine.generation.guide.decline_threshold
     odds = _odds(engine, retrieval) if threshold is None else None  # the operator's own threshold rules
     draft = compose(
@@ -252,6 +311,7 @@ def _compose(engine: _Engine, query: Query, retrieval: Retrieval, is_held: bool 
         is_held=is_held,
         min_dense=MIN_DENSE if threshold is None else threshold,
         odds=odds,
+        max_lead=max_lead,
     )
     return replace(draft, odds=odds)
 

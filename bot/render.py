@@ -20,6 +20,7 @@ __all__ = [
     "WHAT_ABOUT",
     "WITHDRAWN",
     "decline_note",
+    "half_note",
     "lead_text",
     "list_note",
     "places",
@@ -94,6 +95,11 @@ def list_note(entries: int) -> str:
 def decline_note(reason: Reason, missing: str) -> str:
     """Say plainly what the guide does not have."""
     return _DECLINES[reason].format(missing=missing)
+
+
+def half_note(question: str, note: str) -> str:
+    """Say of one question out of two that it is not answered."""
+    return f"On “{question}”: {note}"
 
 
 def _escape(text: str) -> str:

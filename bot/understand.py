@@ -11,7 +11,17 @@ from enum import StrEnum
 from bot.lexical import content_words, words
 from bot.phrases import alternatives, pattern, word_list
 
-__all__ = ["Context", "Query", "QuestionType", "SmallTalk", "find_small_talk", "question_type", "understand"]
+__all__ = [
+    "Context",
+    "Query",
+    "QuestionType",
+    "SmallTalk",
+    "find_small_talk",
+    "question_type",
+    "refers_back",
+    "split_questions",
+    "understand",
+]
 
 SHORT_CONTENT_WORDS = 3  # "and for the neck?": so few content words seldom make a topic of their own
 GENERIC_WORDS = frozenset(word_list("generic"))
@@ -144,6 +154,30 @@ def question_type(text: str) -> QuestionType:
     return next((form for form in _FORMS if pattern("question", form.value).search(plain)), QuestionType.OPEN)
 
 
+def split_questions(text: str) -> tuple[str, ...]:
+    """Take two questions in one message apart; any other message comes back whole.
+
+    Both must have the form of a question, and the first a topic of its own: "how long and how often
+    should I stretch" is one question.
+    """
+    parts = [part for piece in pattern("question", "joint").split(text) if (part := piece.strip(" ,;?"))]
+    is_pair = len(parts) == 2 and all(
+        question_type(part) is not QuestionType.OPEN or pattern("question", "asks").match(part)
+        for part in parts
+    )
+    has_topic = bool(set(content_words(parts[0])) - GENERIC_WORDS) if parts else False
+    return tuple(parts) if is_pair and has_topic else (text,)
+
+
+def _refers(plain: str) -> bool:
+    return pattern("follow_up", "reference").search(plain) is not None
+
+
+def refers_back(text: str) -> bool:
+    """Tell whether a question points at something said before it, or has no topic of its own."""
+    return _refers(" ".join(words(text))) or not set(content_words(text)) - GENERIC_WORDS
+
+
 # --- follow-ups ------------------------------------------------------------------------------------
 
 _ORDINALS = {
@@ -201,9 +235,8 @@ def understand(message: str, context: Context) -> Query:
         kind = question_type(text)
     position = _position(" ".join(words(text))) if context.listed else 0
     connected = pattern("follow_up", "connective").search(text) is not None
-    refers = pattern("follow_up", "reference").search(plain) is not None
     is_short = len(content_words(text)) <= SHORT_CONTENT_WORDS
-    is_follow_up = is_correction or connected or refers or is_short or position != 0
+    is_follow_up = is_correction or connected or _refers(plain) or is_short or position != 0
     if position and kind in (QuestionType.OPEN, QuestionType.DEFINITION, QuestionType.LIST):
         kind = QuestionType.STEPS  # an entry of a list, in full
     elif is_follow_up and kind is QuestionType.OPEN and context.type is not QuestionType.LIST:

@@ -114,6 +114,20 @@ def test_the_second_one_is_that_of_the_list_just_shown(bot: Bot) -> None:
     assert "Spray the leaves from below." in lead_text(answer)
 
 
+def test_two_questions_in_one_message_are_both_answered_in_the_lead(bot: Bot) -> None:
+    lead = lead_text(bot.reply("How often should I feed a plant and can I use coffee grounds?"))
+    assert "Feed it every two weeks from March to September." in lead
+    assert "Yes, a spoonful a month." in lead
+
+
+def test_of_two_questions_the_one_that_is_not_answered_is_named(bot: Bot) -> None:
+    answer = bot.reply("How often should I feed a plant? What is the capital of France?")
+    assert answer.kind is AnswerKind.ANSWER
+    assert answer.note.startswith("On “What is the capital of France”: ")
+    assert "Feed it every two weeks" in lead_text(answer)
+    assert bot.reply("Who won the cup? What is the capital of France?").kind is AnswerKind.DECLINE
+
+
 def test_an_old_topic_does_not_bleed_into_a_new_one(bot: Bot) -> None:
     answer = bot.reply("Can I use coffee grounds?", user("how do I do soaking?", "how long?"))
     assert lead_text(answer) == "Yes, a spoonful a month. More makes the soil sour."

@@ -2,7 +2,15 @@
 
 import pytest
 
-from bot.understand import Context, QuestionType, SmallTalk, find_small_talk, question_type, understand
+from bot.understand import (
+    Context,
+    QuestionType,
+    SmallTalk,
+    find_small_talk,
+    question_type,
+    split_questions,
+    understand,
+)
 
 CONTEXT = Context("How do I do soaking?", QuestionType.STEPS, ("p1",), ("a", "b", "c"))
 
@@ -127,3 +135,22 @@ def test_a_place_means_nothing_without_a_list() -> None:
 
 def test_a_follow_up_without_a_form_of_its_own_asks_what_was_asked_before() -> None:
     assert understand("and misting", CONTEXT).type is QuestionType.STEPS
+
+
+@pytest.mark.parametrize(
+    ("message", "parts"),
+    [
+        (
+            "how do I soak it and how often should I feed it",
+            ("how do I soak it", "how often should I feed it"),
+        ),
+        ("Can I mist it? What about cold water?", ("Can I mist it", "What about cold water")),
+        ("how long and how often should I feed it", None),  # one topic for both
+        ("should I soak and mist it", None),
+        ("My fern is ill. What can I do?", None),
+        ("what is misting, how is it done and why does it help and is it safe", None),  # more than two
+    ],
+)
+def test_two_questions_are_taken_apart_and_nothing_else(message: str, parts: tuple[str, ...] | None) -> None:
+    """Ensures that a message is only split where both parts can stand as questions."""
+    assert split_questions(message) == (parts or (message,))
