@@ -7,7 +7,7 @@ twelfth of a usual cross-encoder (the idea of PreTTR, MacAvaney et al. 2020, "Ef
 for Transformers by Precomputing Term Representations", carried to the passage's upper half).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -82,6 +82,13 @@ class Judge(nn.Module):
             for name, value in self.state_dict().items()
             if not name.startswith("bert.")
         }
+
+    def load_head(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over the head's tensors from stored weights; others are passed over, a lacking one stays."""
+        own = {
+            name.removeprefix("judge."): w.float() for name, w in weights.items() if name.startswith("judge.")
+        }
+        self.load_state_dict(own, strict=False)
 
     def _lower(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Read texts apart through the frozen layers, shape (texts, tokens, width)."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
@@ -279,10 +280,16 @@ def train(args: argparse.Namespace) -> None:
     judged = [guide for guide in guides if guide.name in VALIDATION]
     learned = guides if args.all else [guide for guide in guides if guide.name not in VALIDATION]
     judge, tokenizer = Judge(load_bert(args.init, args.dropout), args.joint), load_tokenizer()
+    if args.init is not None:
+        judge.load_head(load_file(str(args.init)))
     own = [p for n, p in judge.named_parameters() if not n.startswith("bert.")]
     layers = [p for n, p in judge.named_parameters() if n.startswith("bert.") and p.requires_grad]
     optimizer = torch.optim.AdamW(
-        [{"params": layers, "lr": LEARNING_RATE}, {"params": own, "lr": HEAD_RATE}], weight_decay=WEIGHT_DECAY
+        [
+            {"params": layers, "lr": args.rate},
+            {"params": own, "lr": args.rate * HEAD_RATE / LEARNING_RATE},
+        ],
+        weight_decay=WEIGHT_DECAY,
     )
     steps = _Steps(learned, first, rng, args.lost)
     per_epoch = sum(max(1, round(len(g.questions) / QUESTIONS_A_STEP)) for g in learned)
@@ -327,7 +334,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of guideqa, with train/ in it")
     parser.add_argument("--guides", type=Path, nargs="*", default=[], help="further folders of guides")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--init", type=Path, default=None, help="layers to begin with; bundled without")
+    parser.add_argument("--init", type=Path, default=None, help="weights to begin with; bundled without")
+    parser.add_argument(
+        "--rate", type=float, default=LEARNING_RATE, help="of the layers; the head's is ten times it"
+    )
     parser.add_argument("--joint", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--steps", type=int, default=0, help="instead of epochs")
