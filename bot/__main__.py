@@ -92,6 +92,7 @@ def _why_lines(trace: Trace) -> list[str]:
             lines.append(
                 f"  {hit.rank}. {hit.score:.3f} = part {parts.part:.3f} + whole {parts.whole:.3f}"
                 f" + words {parts.bm25:.3f} + bonus {parts.bonus:.3f} + context {parts.context:.3f}"
+                f" + late {parts.late:.3f}"
                 f"  {hit.passage.kind.value}, page {hit.passage.page_label}: {name}"
             )
     if trace.draft is not None:

@@ -18,7 +18,7 @@ from bot.lexical import BM25, Speller, is_english, terms, words
 from bot.memory import Memory
 from bot.plain import is_lay_word, to_plain
 from bot.understand import Context, Query, QuestionType
-from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
+from ingest.datatypes import Encoder, Matrix, Passage, PassageKind, TokenEncoder
 from ingest.index import Generation, ViewKind
 
 __all__ = ["Evidence", "Retrieval", "Retriever", "make_speller"]
@@ -30,6 +30,8 @@ PART_WEIGHT = 0.5  # of the best title or sentence; the rest is the whole passag
 # A strong BM25 score is about 10, so words count as much as 0.3 of a cosine where the guide has them all.
 BM25_WEIGHT = 0.03
 TITLE_BONUS = 0.05  # the query names the passage's title in full
+LATE_WEIGHT = 0.75  # of late interaction, which places the nearest anew
+LATE_NEAREST = 20
 LIST_BONUS = 0.1  # a question for a list, and the passage is one
 NAMED_ENTRY_MALUS = 0.1  # the query names an entry of the list, and the entry has a passage of its own
 TITLE_REPEATS = 2  # a word of the title counts twice in BM25
@@ -42,7 +44,8 @@ _REFERRING = (0.85, 0.10, 0.06)  # "is it safe?": mostly the same
 CORRECTED = -0.15  # the passage before may still hold what was meant
 _NO_TOPIC = (1.0, 0.0, 0.0)
 
-MAX_ENCODED = 2_000  # questions whose vectors are remembered; 1.5 kB each
+MAX_ENCODED = 500  # questions whose vectors are remembered, about 40 kB each
+MAX_TOKENS_KEPT = 1_000  # passages whose tokens' vectors are, about 80 kB each
 MAX_EXACT_VIEWS = 50_000  # up to here every view is scored; beyond, only the nearest
 NEAREST_VIEWS = 2_000
 
@@ -56,6 +59,7 @@ class Evidence:
     bm25: float
     bonus: float
     context: float
+    late: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,25 @@ class Retrieval:
 
 
 @dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A text: its vector, and the vectors of the tokens of each of its forms."""
+
+    vector: Matrix
+    tokens: tuple[Matrix, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Scored:
     part: Scores
     whole: Scores
     bm25: Scores
     bonus: Scores
     views: Scores  # one per view
+    tokens: tuple[Matrix, ...]  # of the text and of its plain form; empty where the encoder gives none
+
+    @property
+    def parts(self) -> tuple[Scores, Scores, Scores, Scores]:
+        return self.part, self.whole, self.bm25, self.bonus
 
     @property
     def total(self) -> Scores:
@@ -103,7 +120,9 @@ class Retriever:
     def __init__(self, generation: Generation, encoder: Encoder) -> None:
         self.passages = generation.passages
         self._encoder = encoder
-        self._encoded: Memory[Matrix] = Memory(MAX_ENCODED)
+        self._token_encoder = encoder if isinstance(encoder, TokenEncoder) else None
+        self._encoded: Memory[_Encoded] = Memory(MAX_ENCODED)
+        self._tokens: Memory[Matrix] = Memory(MAX_TOKENS_KEPT)
         self._vectors = generation.vectors
         self._view_rows = np.array([view.row for view in generation.views], dtype=np.int64)
         self._is_whole = np.array([view.kind is ViewKind.WHOLE for view in generation.views])
@@ -139,17 +158,21 @@ class Retriever:
         position = self._listed_row(query, context)
         prior = self._prior(query, context, focus, placing)
         total += prior
-        order = sorted(
-            range(len(total)), key=lambda row: (-round(float(total[row]), 9), self.passages[row].id)
-        )[:top_k]
+        nearest = self._order(total, range(len(total)))[: max(top_k, LATE_NEAREST)]
+        late = placing[0] * self._late(own, nearest)
+        if len(scored) > 1:
+            late += (1 - placing[0]) * self._late(scored[1], nearest)
+        order = self._order(total + late, nearest)[:top_k]
         best = scored[-1]  # with its topic, a bare follow-up has something to be near to
         evidence = tuple(
-            Evidence(*(float(x[row]) for x in (own.part, own.whole, own.bm25, own.bonus, total - own.total)))
-            for row in order
+            Evidence(*(float(x[row]) for x in (*own.parts, total - own.total, late))) for row in order
         )
         return Retrieval(
             texts=tuple(texts),
-            hits=tuple(Hit(self.passages[row], float(total[row]), rank) for rank, row in enumerate(order, 1)),
+            hits=tuple(
+                Hit(self.passages[row], float(total[row] + late[row]), rank)
+                for rank, row in enumerate(order, 1)
+            ),
             evidence=evidence,
             segment_scores=tuple(self._segment_scores(row, best.views) for row in order),
             dense=1.0
@@ -188,10 +211,12 @@ class Retriever:
     def _score(self, texts: list[str], kind: QuestionType) -> list[_Scored]:
         count, size = len(self.passages), self._vectors.size
         is_exact = size <= MAX_EXACT_VIEWS
-        plains = [to_plain(text) for text in texts]
-        found, rows = self._vectors.search(self._encode(texts, plains), size if is_exact else NEAREST_VIEWS)
+        encoded = [self._encoded.get(text, partial(self._encode, [text, to_plain(text)])) for text in texts]
+        found, rows = self._vectors.search(
+            np.stack([e.vector for e in encoded]), size if is_exact else NEAREST_VIEWS
+        )
         scored = []
-        for text, plain, similarity, view_rows in zip(texts, plains, found, rows, strict=True):
+        for text, own_encoded, similarity, view_rows in zip(texts, encoded, found, rows, strict=True):
             views = np.full(size, 0.0 if is_exact else float(similarity.min()))
             views[view_rows] = similarity
             part, whole = np.full(count, -1.0), np.full(count, -1.0)
@@ -207,17 +232,41 @@ class Retriever:
                 bonus = bonus - NAMED_ENTRY_MALUS * np.array(
                     [any(entry <= own for entry in entries) for entries in self._entry_terms]
                 )
-            bm25 = np.maximum(self._words_score(own), self._words_score(set(terms(plain))))
-            scored.append(_Scored(PART_WEIGHT * part, (1 - PART_WEIGHT) * whole, bm25, bonus, views))
+            bm25 = np.maximum(self._words_score(own), self._words_score(set(terms(to_plain(text)))))
+            parts = PART_WEIGHT * part, (1 - PART_WEIGHT) * whole, bm25, bonus
+            scored.append(_Scored(*parts, views, own_encoded.tokens))
         return scored
 
-    def _encode(self, texts: list[str], plains: list[str]) -> Matrix:
-        """Encode each text as the mean of itself and its plain form; similarities are then means too."""
-        pairs = zip(texts, plains, strict=True)
-        return np.stack([self._encoded.get(text, partial(self._mean, text, plain)) for text, plain in pairs])
+    def _encode(self, forms: list[str]) -> _Encoded:
+        """Encode a text as the mean of its forms; similarities are then means too."""
+        if self._token_encoder is not None:
+            vectors, tokens = self._token_encoder.encode_with_tokens(forms)
+        else:
+            vectors, tokens = self._encoder.encode_queries(forms), []
+        return _Encoded(np.asarray(vectors.mean(axis=0), dtype=np.float32), tuple(tokens))
 
-    def _mean(self, text: str, plain: str) -> Matrix:
-        return np.asarray(self._encoder.encode_queries([text, plain]).mean(axis=0), dtype=np.float32)
+    def _late(self, scored: _Scored, rows: Sequence[int]) -> Scores:
+        """Score some passages by late interaction, 0 for the others.
+
+        For each token of the question its nearest token of the passage, and the mean of these (MaxSim,
+        Khattab and Zaharia 2020, "ColBERT").
+        """
+        late = np.zeros(len(self.passages))
+        forms = [tokens for tokens in scored.tokens if len(tokens)]
+        if self._token_encoder is None or not forms:
+            return late
+        for row in rows:
+            passage = self._tokens.get(self.wholes[row], partial(self._passage_tokens, row))
+            late[row] = LATE_WEIGHT * np.mean([(tokens @ passage.T).max(axis=1).mean() for tokens in forms])
+        return late
+
+    def _passage_tokens(self, row: int) -> Matrix:
+        assert self._token_encoder is not None  # noqa: S101 - asked for by _late alone
+        return self._token_encoder.encode_with_tokens([self.wholes[row]])[1][0]
+
+    def _order(self, scores: Scores, rows: Sequence[int]) -> list[int]:
+        """Sort rows by score, the best first; equal ones always in the same order."""
+        return sorted(rows, key=lambda row: (-round(float(scores[row]), 9), self.passages[row].id))
 
     def _words_score(self, own: set[str]) -> Scores:
         """BM25, less where the guide lacks some of the words: a word shared by chance says little."""

@@ -6,7 +6,7 @@ and row indexes are 0-based, ranks 1-based. Everything here is immutable.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,17 @@ class Encoder(Protocol):
 
     def encode_queries(self, texts: list[str]) -> Matrix:
         """Encode what people ask; shape (len(texts), dimension)."""
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """An encoder that gives a vector for each token too, for late interaction."""
+
+    def encode_with_tokens(self, texts: list[str]) -> tuple[Matrix, list[Matrix]]:
+        """Encode texts; gives ``encode_queries`` of them, and for each text shape (tokens, dimension).
+
+        The vectors of tokens have length 1; the two special tokens are left out.
+        """
 
 
 @dataclass(frozen=True, slots=True)

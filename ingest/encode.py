@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from pathlib import Path
@@ -240,6 +241,16 @@ class OnnxEncoder(_Model):
 
     def encode_queries(self, texts: list[str]) -> Matrix:
         """Encode what people ask; shape (len(texts), dimension), rows of length 1."""
+        return self._encode(texts, lambda rows, tokens: None)
+
+    def encode_with_tokens(self, texts: list[str]) -> tuple[Matrix, list[Matrix]]:
+        """Encode texts; gives their vectors, and for each the vectors of its tokens."""
+        found: dict[int, Matrix] = {}
+        vectors = self._encode(texts, lambda rows, tokens: found.update(zip(rows, tokens, strict=True)))
+        return vectors, [found[row] for row in range(len(texts))]
+
+    def _encode(self, texts: list[str], keep: Callable[[list[int], list[Matrix]], None]) -> Matrix:
+        """Encode in batches of near lengths; ``keep`` is given the tokens of the rows of each."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
         ids = [row[: self.max_tokens - 1] + row[-1:] if len(row) > self.max_tokens else row for row in ids]
@@ -248,7 +259,8 @@ class OnnxEncoder(_Model):
 
         def encode(rows: list[int]) -> None:
             tokens, mask = pad([ids[row] for row in rows])
-            vectors[rows] = self._session.run(ids=tokens, mask=mask)[0]
+            vectors[rows], states = self._session.run(ids=tokens, mask=mask)
+            keep(rows, [state[1 : len(ids[row]) - 1] for row, state in zip(rows, states, strict=True)])
 
         if len(batches) < 2:
             for rows in batches:

@@ -32,16 +32,17 @@ _BATCH, _TOKENS, _SEEN = Dim("batch"), Dim("tokens"), Dim("seen")
 
 
 class _Encoder(nn.Module):
-    """Mean of the token states, length 1, as sentence-transformers does for this model."""
+    """Mean of the token states, length 1, as sentence-transformers does; and each state, length 1."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bert = load_bert()
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         states = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
         weights = mask[..., None].to(states.dtype)
-        return functional.normalize((states * weights).sum(1) / weights.sum(1), dim=-1)
+        pooled = (states * weights).sum(1) / weights.sum(1)
+        return functional.normalize(pooled, dim=-1), functional.normalize(states, dim=-1)
 
 
 class _JudgePassages(nn.Module):
@@ -141,7 +142,7 @@ def main() -> None:
     both = {0: _BATCH, 1: _TOKENS}
     texts = {"ids": (ids, both), "mask": (mask, both)}
     encoder = _Encoder()
-    _export(encoder, texts, ["vectors"], encoder.bert.state_dict(), ENCODER_GRAPH)
+    _export(encoder, texts, ["vectors", "tokens"], encoder.bert.state_dict(), ENCODER_GRAPH)
     judge = Judge(load_bert())
     for tensor in judge.head().values():
         torch.nn.init.normal_(tensor)  # no two alike, so that each is found by its values

@@ -44,7 +44,7 @@ QUESTIONS_A_STEP = 54  # half a guide's questions: its passages are most of the 
 GLOSSES_A_STEP = 48  # each is told from the 47 others
 SLIP_SHARE = 0.1  # questions that get slips of typing
 BM25_WEIGHT = 0.02
-TOKEN_WEIGHT = 0.5  # of late interaction, where it is trained too
+TOKEN_WEIGHT = 0.75  # of late interaction, where it is trained too
 
 
 def _dense(questions: Tensor, wholes: Tensor, parts: Tensor, rows: Tensor) -> Tensor:
