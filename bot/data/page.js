@@ -31,10 +31,12 @@
   // Gradio reads the box some time after the press, when other words may stand in it; here it is read at once.
   const SHOWN = 2; // of those that wait; the conversation needs the room
   const TWICE_MS = 1000;
+  const PATIENCE_MS = 30_000; // an answer takes a second or two; after this it is taken for lost on its way
   let waiting = [];
   let asked = null; // the message that is being answered; void once the conversation is cleared
   let latest = { text: "", at: 0 };
   let tickets = 0;
+  let timer = 0;
   let isStuck = false; // the server did not get the message
   const place = document.createElement("div");
   place.id = "waiting";
@@ -68,6 +70,8 @@
       tickets += 1;
       asked = { text: waiting.shift(), ticket: String(tickets), isVoid: false, isOver: false };
       tell("guide:post", { text: asked.text, ticket: asked.ticket });
+      clearTimeout(timer);
+      timer = setTimeout(() => tell("guide:failed"), PATIENCE_MS);
     }
     draw();
   };
@@ -103,6 +107,7 @@
   );
   document.querySelector("#send").addEventListener("click", askTyped, true);
   const settle = (isAnswered) => {
+    clearTimeout(timer);
     if (asked.isVoid) {
       asked.isOver = true;
       tell("guide:clear"); // once more, for its answer has come since

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from bot import page
 from bot.datatypes import Answer, AnswerKind, Citation, Quotation, Quote, Urgency, Warning
@@ -367,16 +367,27 @@ def test_clearing_forgets_what_waits(visit: Open, url: str) -> None:
     expect(visitor.questions).to_have_text(["hello"])
 
 
-def test_a_message_that_the_server_does_not_get_is_kept(visit: Open, url: str) -> None:
+@pytest.mark.parametrize("trouble", ["refused", "silent"])
+def test_a_message_that_the_server_does_not_get_is_kept(visit: Open, url: str, trouble: str) -> None:
     visitor = visit(url)
-    visitor.page.route("**/queue/join*", lambda route: route.fulfill(status=503, body="{}"))
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        elif trouble == "refused":
+            route.fulfill(status=503, body="{}")
+        held.append(route)
+
+    visitor.page.route("**/queue/join*", hold_the_first)
+    visitor.page.clock.install()
     box = visitor.page.locator("#message textarea")
     box.fill("my private ache")
     box.press("Enter")
+    visitor.page.clock.fast_forward(40_000)
     waiting = visitor.page.locator("#waiting")
     expect(waiting).to_contain_text("could not be sent")
     expect(waiting).to_contain_text("my private ache")
-    visitor.page.unroute("**/queue/join*")
     visitor.answer_to(waiting.get_by_role("button", name="Send again").click)
     expect(visitor.questions).to_have_text(["my private ache"])
     expect(waiting).to_be_empty()
