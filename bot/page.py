@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -347,7 +348,7 @@ _ALERT = "element.setAttribute('role', 'alert'); element.setAttribute('aria-live
 
 
 def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
-    """Build the page of a bot.
+    """Build the page of a bot, and make the bot ready for its first visitor meanwhile.
 
     :param has_documents: Show the way to the operator's page.
 
@@ -425,7 +426,18 @@ def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
         page.load(restore, inputs=kept, outputs=[chat, warning], **quiet)
         # Made anew on each visit: the guide may have changed since the page was built.
         page.load(lambda: gr.update(examples=_examples(bot)), outputs=chat, **quiet)
+    _warm(bot)
     return page
+
+
+def _warm(bot: BotLike) -> None:
+    """Answer a starter question in the background: much of the bot is made at its first answer."""
+
+    def ask_first() -> None:
+        for question in bot.starters()[:1]:
+            answer_message(bot, question, Conversation())
+
+    threading.Thread(target=ask_first, daemon=True, name="warm").start()
 
 
 def _examples(bot: BotLike) -> list[ExampleMessage]:

@@ -230,6 +230,18 @@ def test_the_chat_is_kept_over_a_reload_and_clear_removes_it(visit: Open, url: s
     assert "Message 1." in visitor.say("hello")
 
 
+def test_the_bot_is_made_ready_before_the_first_visitor_comes() -> None:
+    asked = threading.Event()
+
+    class LazyBot(MadeUpBot):
+        def reply(self, message: str, history: Sequence[Mapping[str, str]]) -> Answer:
+            asked.set()
+            return super().reply(message, history)
+
+    page.build_page(LazyBot())
+    assert asked.wait(10)
+
+
 def test_people_do_not_see_each_other(visit: Open, url: str) -> None:
     first, second = visit(url), visit(url)
     first.say("from the first")
