@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from ingest.errors import GuideError, explain_os_error
+from ingest.errors import DocumentError, GuideError, explain_os_error
 
 __all__ = ["Documents", "Operator", "StoreLike"]
 
@@ -170,6 +170,7 @@ class Documents:
         self._store = store
         self._operator = operator
         self._title = title
+        self._outside: dict[str, str] = {}  # saved since the start, but not read: name -> why
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -210,7 +211,13 @@ class Documents:
             return 200, "text/html; charset=utf-8", page_html(self._title).encode()
         if (method, rest) == ("GET", "/overview"):
             overview = await asyncio.to_thread(self._store.overview)
-            state = {"overview": dataclasses.asdict(overview), "job": dataclasses.asdict(self._store.job)}
+            read = {document.source for document in overview.documents}
+            self._outside = {name: why for name, why in self._outside.items() if name not in read}
+            state = {
+                "overview": dataclasses.asdict(overview),
+                "job": dataclasses.asdict(self._store.job),
+                "outside": [{"source": name, "why": why} for name, why in sorted(self._outside.items())],
+            }
             return 200, "application/json", json.dumps(state).encode()
         if method not in ("PUT", "DELETE", "POST"):
             raise _RefusedError(404, "There is nothing here.")
@@ -224,7 +231,11 @@ class Documents:
         if method == "PUT" and rest.startswith("/files/"):
             max_mib = (await asyncio.to_thread(store.overview)).max_document_mib
             data = await _read_body(receive, max_mib * MIB)
-            await asyncio.to_thread(store.save, name, data)
+            try:
+                await asyncio.to_thread(store.save, name, data)
+            except DocumentError as exc:  # not its size, which is checked above: it is kept, but not read
+                self._outside[name] = str(exc)
+                raise
         elif method == "DELETE" and rest.startswith("/files/"):
             await asyncio.to_thread(store.remove, name)
         elif (method, rest) in (("POST", "/ingest"), ("POST", "/ingest/force")):

@@ -9,9 +9,11 @@ of it is kept or logged here.
 import colorsys
 import hmac
 import html
+import json
 import logging
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -330,12 +332,23 @@ def small_print_html(bot: BotLike) -> str:
     return f'<p id="small-print">{html.escape(bot.disclaimer)}</p>'
 
 
+# page.js hands over one message at a time and keeps the others until it is answered: Gradio would drop what
+# is sent meanwhile, or answer it without knowing of the message before. A ticket goes with a message and
+# comes back with its answer.
+_POST = """
+    document.addEventListener("guide:post", (event) => trigger("submit", event.detail));
+    document.addEventListener("guide:clear", () => trigger("clear"));
+"""
+_ANSWERED = '(ticket) => { document.dispatchEvent(new CustomEvent("guide:answered", { detail: ticket })); }'
+_FAILED = '() => { document.dispatchEvent(new CustomEvent("guide:failed")); }'
+_CLEARED = '() => { document.dispatchEvent(new CustomEvent("guide:cleared")); }'
+
 # The role goes on the element that stays; a region that appears together with its text is not read out.
 _ALERT = "element.setAttribute('role', 'alert'); element.setAttribute('aria-live', 'assertive');"
 
 
 def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
-    """Build the page of a bot.
+    """Build the page of a bot, and make the bot ready for its first visitor meanwhile.
 
     :param has_documents: Show the way to the operator's page.
 
@@ -368,7 +381,7 @@ def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
             examples=_examples(bot),
         )
         with gr.Row(elem_id="composer", equal_height=False):
-            box = gr.Textbox(
+            gr.Textbox(
                 elem_id="message",
                 label="Your question",
                 show_label=False,
@@ -377,32 +390,23 @@ def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
                 lines=1,
                 max_lines=5,
                 autofocus=False,  # on a phone it would open the keyboard over the starter questions
+                interactive=True,  # no event of Gradio's reads it; page.js does
                 scale=1,
             )
-            send = gr.Button("Send", elem_id="send", variant="primary", scale=0, min_width=0)
+            gr.Button("Send", elem_id="send", variant="primary", scale=0, min_width=0)
         gr.HTML(small_print_html(bot), elem_id="foot", padding=False)
 
-        shown = [box, kept, chat, warning]
+        post = gr.HTML("", elem_id="post", visible="hidden", js_on_load=_POST)
+        shown = [kept, chat, warning, post]
 
-        def exchange(message: str, stored: object, typed: str) -> Iterator[tuple[Any, ...]]:
-            message = message.strip()[:MAX_MESSAGE_CHARS]
-            if not message:
-                yield (gr.skip(),) * len(shown)
-                return
+        def ask(stored: object, event: gr.EventData) -> Iterator[tuple[Any, ...]]:
+            """Answer the message that the page's script sends."""
+            message = _text(event.text)[:MAX_MESSAGE_CHARS]
             conversation = from_stored(stored)
-            left = "" if typed.strip().startswith(message) else typed  # half-typed words outlive a button
-            yield left, gr.skip(), to_chat(bot, conversation, waiting_for=message), gr.skip()
+            yield gr.skip(), to_chat(bot, conversation, waiting_for=message), gr.skip(), gr.skip()
             conversation = answer_message(bot, message, conversation)
-            yield gr.skip(), to_stored(conversation), to_chat(bot, conversation), warning_html(conversation)
-
-        def ask_typed(typed: str, stored: object) -> Iterator[tuple[Any, ...]]:
-            """Answer what was typed."""
-            yield from exchange(typed, stored, typed)
-
-        def ask_pressed(typed: str, stored: object, event: gr.SelectData) -> Iterator[tuple[Any, ...]]:
-            """Answer the starter question or the suggestion that was pressed."""
-            pressed = event.value
-            yield from exchange(pressed["text"] if isinstance(pressed, dict) else pressed, stored, typed)
+            kept_now, chat_now = to_stored(conversation), to_chat(bot, conversation)
+            yield kept_now, chat_now, warning_html(conversation), _text(event.ticket)
 
         def restore(stored: object) -> tuple[Any, ...]:
             """Show again what the browser kept."""
@@ -410,23 +414,30 @@ def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
             return to_chat(bot, conversation), warning_html(conversation)
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
-        sent = [box.submit, send.click]
-        pressed = [chat.example_select, chat.option_select]
-        asking = [
-            gr.on(sent, ask_typed, inputs=[box, kept], outputs=shown, **quiet),
-            gr.on(pressed, ask_pressed, inputs=[box, kept], outputs=shown, **quiet),
-        ]
-        clear.click(
-            lambda: ("", to_stored(Conversation()), [], ""),
-            outputs=shown,
-            cancels=asking,
-            queue=False,
-            **quiet,
+        here: dict[str, Any] = {"fn": None, "queue": False, "trigger_mode": "multiple", **quiet}
+        asking = post.submit(ask, inputs=kept, outputs=shown, trigger_mode="multiple", **quiet)
+        asking.then(inputs=post, js=_ANSWERED, **here)
+        asking.failure(js=_FAILED, **here)
+        nothing = json.dumps([to_stored(Conversation()), [], ""])
+        clearing = gr.on(
+            [clear.click, post.clear], js=f"() => {nothing}", outputs=[kept, chat, warning], **here
         )
+        clearing.then(js=_CLEARED, **here)
         page.load(restore, inputs=kept, outputs=[chat, warning], **quiet)
         # Made anew on each visit: the guide may have changed since the page was built.
         page.load(lambda: gr.update(examples=_examples(bot)), outputs=chat, **quiet)
+    _warm(bot)
     return page
+
+
+def _warm(bot: BotLike) -> None:
+    """Answer a starter question in the background: much of the bot is made at its first answer."""
+
+    def ask_first() -> None:
+        for question in bot.starters()[:1]:
+            answer_message(bot, question, Conversation())
+
+    threading.Thread(target=ask_first, daemon=True, name="warm").start()
 
 
 def _examples(bot: BotLike) -> list[ExampleMessage]:

@@ -39,18 +39,20 @@ const many = (number, what) => number + " " + what + (number === 1 ? "" : "s");
 const day = (iso) => (iso ? new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "");
 const states = { live: "live", new: "new: re-ingest", changed: "changed: re-ingest", removed: "removed: re-ingest" };
 
-function showDocuments(overview) {
+function soften(place, text) {
+  const note = document.createElement("div");
+  note.className = "soft";
+  note.textContent = text;
+  place.append(note);
+}
+
+function showDocuments(overview, outside) {
   const body = $("documents").tBodies[0];
   body.replaceChildren();
   for (const item of overview.documents) {
     const row = body.insertRow();
     const name = cell(row, item.source);
-    for (const notice of item.notices) {
-      const note = document.createElement("div");
-      note.className = "soft";
-      note.textContent = notice;
-      name.append(note);
-    }
+    for (const notice of item.notices) soften(name, notice);
     cell(row, item.pages || "–", "Pages", "n");
     cell(row, item.passages || "–", "Passages", "n");
     cell(row, day(item.date), "Date");
@@ -62,6 +64,15 @@ function showDocuments(overview) {
           change("DELETE", "/files/" + encodeURIComponent(item.source));
       }));
     }
+  }
+  for (const item of outside) {
+    const row = body.insertRow();
+    soften(cell(row, item.source), item.why);
+    cell(row, "–", "Pages", "n");
+    cell(row, "–", "Passages", "n");
+    cell(row, "", "Date");
+    cell(row, "kept, not part of the guide", "State");
+    cell(row, "");
   }
   $("kinds").textContent = overview.suffixes.join(" ") + ", up to " + overview.max_document_mib + " MiB each.";
   $("file").accept = overview.suffixes.join(",");
@@ -145,7 +156,7 @@ async function refresh() {
   try {
     const state = await (await fetch("documents/overview")).json();
     if (state.overview.problem) say(state.overview.problem);
-    showDocuments(state.overview);
+    showDocuments(state.overview, state.outside);
     showGenerations(state.overview);
     showJob(state.job);
     if (state.job.is_running) waiting = setTimeout(refresh, 500);

@@ -1,6 +1,6 @@
 // Runs once in the browser, after Gradio has built the page. Takes the page as Gradio made it; gives it
-// readable names for screen readers, keeps the input above a phone's keyboard, and shows the start of a
-// new answer instead of its end. It sends nothing anywhere.
+// readable names for screen readers, keeps the input above a phone's keyboard, shows the start of a new
+// answer instead of its end, and hands over one message at a time. It sends nothing anywhere by itself.
 () => {
   const NAMES = { user: "You asked", bot: "Answer from the guide" };
   const root = document.documentElement;
@@ -22,15 +22,130 @@
   }
 
   const box = document.querySelector("#message textarea");
-  if (box) {
-    box.setAttribute("aria-describedby", "small-print");
-    box.setAttribute("enterkeyhint", "send");
-    // A half-composed word (Japanese, Chinese, Korean) is finished by Enter; that Enter must not send.
-    box.addEventListener("keydown", (event) => event.isComposing && event.stopImmediatePropagation(), true);
-  }
-
   const log = document.querySelector('#chat [role="log"]');
-  if (!log) return;
+  if (!box || !log) return;
+  box.setAttribute("aria-describedby", "small-print");
+  box.setAttribute("enterkeyhint", "send");
+
+  // Messages: one is being answered, the others wait for their turn. What was pressed twice is asked once.
+  // Gradio reads the box some time after the press, when other words may stand in it; here it is read at once.
+  const SHOWN = 2; // of those that wait; the conversation needs the room
+  const TWICE_MS = 1000;
+  const PATIENCE_MS = 30_000; // an answer takes a second or two; after this it is taken for lost on its way
+  let waiting = [];
+  let asked = null; // the message that is being answered; void once the conversation is cleared
+  let latest = { text: "", at: 0 };
+  let tickets = 0;
+  let timer = 0;
+  let isStuck = false; // the server did not get the message
+  const place = document.createElement("div");
+  place.id = "waiting";
+  place.setAttribute("role", "status");
+  document.querySelector("#composer").before(place);
+
+  const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+  const add = (kind, text, parent = place) => {
+    const made = document.createElement(kind);
+    made.textContent = text; // never as markup
+    return parent.appendChild(made);
+  };
+  const draw = () => {
+    place.replaceChildren();
+    if (isStuck) {
+      add("p", "Your message could not be sent.");
+      add("button", "Send again").onclick = () => {
+        isStuck = false;
+        next();
+      };
+    }
+    waiting.slice(0, SHOWN).forEach((text, at) => {
+      const line = add("p", "");
+      add("span", isStuck ? "Not sent" : at === 0 ? "Answered next" : "Then", line);
+      line.append(" ", text);
+    });
+    if (waiting.length > SHOWN) add("p", `and ${waiting.length - SHOWN} more`);
+  };
+  const next = () => {
+    if (!asked && !isStuck && waiting.length > 0) {
+      tickets += 1;
+      asked = { text: waiting.shift(), ticket: String(tickets), isVoid: false, isOver: false };
+      tell("guide:post", { text: asked.text, ticket: asked.ticket });
+      clearTimeout(timer);
+      timer = setTimeout(() => tell("guide:failed"), PATIENCE_MS);
+    }
+    draw();
+  };
+  const ask = (words) => {
+    const text = words.trim();
+    const now = performance.now();
+    const isTwice = (asked || waiting.length > 0) && text === latest.text && now - latest.at < TWICE_MS;
+    if (!text || isTwice) return;
+    latest = { text, at: now };
+    waiting.push(text);
+    isStuck = false;
+    next();
+  };
+  const empty = () => {
+    box.value = "";
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const askTyped = (event) => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const typed = box.value;
+    empty(); // at once, so that a second press finds nothing
+    ask(typed);
+  };
+  box.addEventListener(
+    "keydown",
+    (event) => {
+      // A half-composed word (Japanese, Chinese, Korean) is finished by Enter; that Enter must not send.
+      if (event.isComposing) event.stopImmediatePropagation();
+      else if (event.key === "Enter" && !event.shiftKey) askTyped(event);
+    },
+    true
+  );
+  document.querySelector("#send").addEventListener("click", askTyped, true);
+  const settle = (isAnswered) => {
+    clearTimeout(timer);
+    if (asked.isVoid) {
+      asked.isOver = true;
+      tell("guide:clear"); // once more, for its answer has come since
+      return;
+    }
+    if (!isAnswered) waiting.unshift(asked.text);
+    isStuck = !isAnswered;
+    asked = null;
+    next();
+  };
+  document.addEventListener("guide:answered", (event) => event.detail === asked?.ticket && settle(true));
+  document.addEventListener("guide:failed", () => asked && settle(false));
+  log.addEventListener("click", (event) => {
+    const button = event.target.closest(".option, .example");
+    if (button) ask(button.textContent);
+  });
+
+  // A cleared conversation is gone at once. An answer to it that is still to come is never seen: the next
+  // message waits for it, and then all is cleared again.
+  document.querySelector("#clear").addEventListener(
+    "click",
+    () => {
+      empty();
+      waiting = [];
+      isStuck = false;
+      if (asked) asked.isVoid = true;
+      root.classList.toggle("is-clearing", Boolean(asked));
+      draw();
+    },
+    true
+  );
+  document.addEventListener("guide:cleared", () => {
+    if (!asked?.isOver) return;
+    asked = null;
+    root.classList.remove("is-clearing");
+    next();
+  });
+
   log.setAttribute("aria-label", "Conversation");
   log.setAttribute("tabindex", "0"); // scrolling by keyboard
 

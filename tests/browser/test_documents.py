@@ -85,6 +85,35 @@ def test_the_operator_puts_a_pdf_in_replaces_removes_and_goes_back(
 
 
 @pytest.mark.parametrize(
+    ("size", "scheme"), [(LAPTOP, "light"), (LAPTOP, "dark"), (PHONE, "light"), (PHONE, "dark")]
+)
+def test_a_file_outside_the_sources_is_listed_with_the_reason(
+    address: str, visit: Open, corpus: Path, tmp_path: Path, size: tuple[int, int], scheme: str
+) -> None:
+    settings = corpus / "guide.toml"
+    settings.write_text(f'sources = ["plants.md"]\n{settings.read_text()}')
+    (tmp_path / "notes.md").write_text("# Notes\n\nThe moss is <b>green</b>.\n")
+    visitor = visit(address, size, scheme)
+    page = visitor.page
+    page.goto(f"{address}documents")
+    page.locator("#file").set_input_files(tmp_path / "notes.md")
+    expect(page.locator("#problem")).to_contain_text("guide.toml names the files that are read")
+    row = page.locator("#documents tbody tr").nth(1)
+    expect(row).to_contain_text("kept, not part of the guide")
+    page.locator("#ingest").click()
+    expect(page.locator("#report h3")).to_be_visible(timeout=60_000)
+    page.reload()
+    expect(row).to_contain_text("notes.md was saved, but guide.toml names the files that are read (sources)")
+    expect(row).to_contain_text("kept, not part of the guide")
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    page.screenshot(path=os.fspath(picture(f"outside-{size[0]}-{scheme}")), full_page=True)
+    settings.write_text(settings.read_text().replace('["plants.md"]', '["*.md"]'))
+    page.reload()
+    expect(page.locator("#documents tbody tr").first).to_contain_text("new: re-ingest")
+    expect(page.locator("#documents")).not_to_contain_text("not part of the guide")
+
+
+@pytest.mark.parametrize(
     ("name", "size", "scheme"), [("laptop-light", LAPTOP, "light"), ("phone-dark", PHONE, "dark")]
 )
 def test_the_page_fits_the_screen(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from bot import page
 from bot.datatypes import Answer, AnswerKind, Citation, Quotation, Quote, Urgency, Warning
@@ -57,8 +57,8 @@ class MadeUpBot:
             raise IndexMissingError("There is no index in that folder.")
         if message == "bug":
             raise RuntimeError("bug")
-        if message == "slow":
-            time.sleep(2)
+        if message in ("slow", "slower"):
+            time.sleep(2 if message == "slow" else 6)
         if message == "long":
             return replace(plain, note="many words " * 300)
         if message == "hostile":
@@ -230,6 +230,18 @@ def test_the_chat_is_kept_over_a_reload_and_clear_removes_it(visit: Open, url: s
     assert "Message 1." in visitor.say("hello")
 
 
+def test_the_bot_is_made_ready_before_the_first_visitor_comes() -> None:
+    asked = threading.Event()
+
+    class LazyBot(MadeUpBot):
+        def reply(self, message: str, history: Sequence[Mapping[str, str]]) -> Answer:
+            asked.set()
+            return super().reply(message, history)
+
+    page.build_page(LazyBot())
+    assert asked.wait(10)
+
+
 def test_people_do_not_see_each_other(visit: Open, url: str) -> None:
     first, second = visit(url), visit(url)
     first.say("from the first")
@@ -246,6 +258,151 @@ def test_one_slow_answer_holds_up_nobody_else(visit: Open, url: str) -> None:
     assert "Message 1." in second.say("hello")
     expect(first.answers.last).to_contain_text("Looking in the guide")
     expect(first.answers.last).to_contain_text("Message 1.")
+
+
+def test_messages_sent_while_an_answer_is_made_are_answered_next_in_order(visit: Open, url: str) -> None:
+    """Ensures that none is lost, that each is given those before it, and that all are seen to wait."""
+    visitor = visit(url)
+    box = visitor.page.locator("#message textarea")
+    box.fill("slow")
+    box.press("Enter")
+    expect(visitor.answers.last).to_contain_text("Looking in the guide")
+    box.fill("second")
+    box.press("Enter")
+    box.fill("third")
+    visitor.page.get_by_role("button", name="Send").click()
+    box.fill("half a ques")
+    waiting = visitor.page.locator("#waiting")
+    expect(waiting).to_contain_text("second")
+    expect(waiting).to_contain_text("third")
+    expect(visitor.answers).to_have_count(3)
+    expect(visitor.answers.last).to_contain_text("Message 3.")
+    expect(visitor.questions).to_have_text(["slow", "second", "third"])
+    expect(waiting).to_be_empty()
+    expect(waiting).to_be_hidden()
+    expect(box).to_have_value("half a ques")
+    visitor.open()
+    expect(visitor.questions).to_have_text(["slow", "second", "third"])
+    assert visitor.errors == []
+
+
+def test_a_warning_sign_sent_while_an_answer_is_made_is_seen(visit: Open, url: str) -> None:
+    visitor = visit(url)
+    box = visitor.page.locator("#message textarea")
+    for message in ("slow", "emergency", "hello"):
+        box.fill(message)
+        box.press("Enter")
+    expect(visitor.answers).to_have_count(3)
+    expect(visitor.answers.last).to_contain_text("Message 3.")
+    expect(visitor.page.locator("#warning [role=alert]")).to_contain_text("Title of emergency")
+
+
+def test_a_message_that_waits_is_shown_as_it_was_typed(visit: Open, url: str) -> None:
+    visitor = visit(url, PHONE)
+    box = visitor.page.locator("#message textarea")
+    for message in ("slower", HOSTILE, *("word " * 400 + str(number) for number in range(4))):
+        box.fill(message)
+        box.press("Enter")
+    waiting = visitor.page.locator("#waiting")
+    expect(waiting).to_contain_text("<script>window.broken = 1</script>")
+    assert waiting.locator("script, img, iframe, svg, style, b, u, s, a").count() == 0
+    expect(waiting).to_contain_text("and 3 more")
+    expect(visitor.page.locator("#send")).to_be_in_viewport(ratio=1)
+    assert visitor.page.locator("html").evaluate("root => root.scrollHeight <= innerHeight")
+    log = visitor.page.locator("#chat [role=log]").bounding_box()
+    assert log is not None
+    assert log["height"] >= 250
+    expect(visitor.answers).to_have_count(6, timeout=20_000)
+    assert visitor.page.evaluate("window.broken") is None
+
+
+@pytest.mark.parametrize("press", ["twice", "both", "starter", "suggestion"])
+def test_what_is_sent_twice_at_once_is_asked_once(visit: Open, url: str, press: str) -> None:
+    visitor = visit(url)
+    box = visitor.page.locator("#message textarea")
+    before = 0
+    if press == "starter":
+        visitor.page.get_by_role("button", name="How long?").dblclick()
+    elif press == "suggestion":
+        visitor.say("suggest")
+        before = 1
+        visitor.page.get_by_role("button", name="Why is that?").dblclick()
+    else:
+        box.fill("slow")
+        box.press("Enter")
+        if press == "twice":
+            box.press("Enter")
+        else:
+            visitor.page.locator("#send").click()
+    expect(visitor.answers).to_have_count(before + 1)
+    expect(visitor.answers.last).to_contain_text(f"Message {before + 1}.")
+    visitor.page.wait_for_timeout(700)
+    assert visitor.questions.count() == before + 1
+    assert f"Message {before + 2}." in visitor.say("hello")
+
+
+def test_a_suggestion_pressed_while_another_is_answered_is_answered_too(visit: Open, url: str) -> None:
+    """Ensures that a button and the box do not answer past each other."""
+    visitor = visit(url)
+    visitor.say("suggest")
+    box = visitor.page.locator("#message textarea")
+    box.fill("slow")
+    visitor.page.evaluate(
+        """() => {
+            const option = document.querySelector("#chat .option");
+            document.querySelector("#send").click();
+            option.click();
+        }"""
+    )
+    expect(visitor.answers).to_have_count(3)
+    assert sorted(visitor.questions.all_inner_texts()) == ["Why is that?", "slow", "suggest"]
+    expect(visitor.answers.last).to_contain_text("Message 3.")
+
+
+def test_clearing_forgets_what_waits(visit: Open, url: str) -> None:
+    visitor = visit(url)
+    box = visitor.page.locator("#message textarea")
+    for message in ("slow", "second"):
+        box.fill(message)
+        box.press("Enter")
+    expect(visitor.page.locator("#waiting")).to_contain_text("second")
+    visitor.page.get_by_role("button", name="Clear chat").click()
+    expect(visitor.page.locator("#waiting")).to_be_empty()
+    expect(visitor.page.locator("#chat .example").first).to_be_visible()
+    box.fill("hello")  # while the answer to "slow" is still being made
+    box.press("Enter")
+    box.fill("half a ques")
+    expect(visitor.questions).to_have_text(["hello"])
+    expect(box).to_have_value("half a ques")
+    expect(visitor.answers.last).to_contain_text("Message 1.")
+    visitor.page.wait_for_timeout(2_500)
+    expect(visitor.questions).to_have_text(["hello"])
+
+
+@pytest.mark.parametrize("trouble", ["refused", "silent"])
+def test_a_message_that_the_server_does_not_get_is_kept(visit: Open, url: str, trouble: str) -> None:
+    visitor = visit(url)
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        elif trouble == "refused":
+            route.fulfill(status=503, body="{}")
+        held.append(route)
+
+    visitor.page.route("**/queue/join*", hold_the_first)
+    visitor.page.clock.install()
+    box = visitor.page.locator("#message textarea")
+    box.fill("my private ache")
+    box.press("Enter")
+    visitor.page.clock.fast_forward(40_000)
+    waiting = visitor.page.locator("#waiting")
+    expect(waiting).to_contain_text("could not be sent")
+    expect(waiting).to_contain_text("my private ache")
+    visitor.answer_to(waiting.get_by_role("button", name="Send again").click)
+    expect(visitor.questions).to_have_text(["my private ache"])
+    expect(waiting).to_be_empty()
 
 
 def test_clearing_while_an_answer_is_made_leaves_the_chat_clear(visit: Open, url: str) -> None:
