@@ -20,8 +20,16 @@ import numpy.typing as npt
 from bot.evaluate import read_judgments
 from bot.lexical import BM25, terms
 from bot.plain import to_plain
-from bot.retrieve import BM25_WEIGHT, PART_WEIGHT, TITLE_REPEATS, make_speller
-from ingest.datatypes import Encoder, Passage
+from bot.retrieve import (
+    BM25_WEIGHT,
+    LATE_NEAREST,
+    LATE_WEIGHT,
+    PART_WEIGHT,
+    TITLE_REPEATS,
+    late_interaction,
+    make_speller,
+)
+from ingest.datatypes import Encoder, Passage, TokenEncoder
 from ingest.encode import BUNDLED_MODEL, load_query_encoder
 from ingest.index import load_live
 from ingest.views import View, ViewKind
@@ -56,12 +64,15 @@ class Parts:
     coverage: bool = True
     spelling: bool = True
     plain: bool = True
+    late: bool = True
 
 
 FULL = Parts()
 VARIANTS: dict[str, Parts] = {
     "all parts": FULL,
-    "whole passages alone": Parts(titles=False, sentences=False, words=False, spelling=False, plain=False),
+    "whole passages alone": Parts(
+        titles=False, sentences=False, words=False, spelling=False, plain=False, late=False
+    ),
     "without whole": Parts(whole=False),
     "without titles": Parts(titles=False),
     "without sentences": Parts(sentences=False),
@@ -69,6 +80,7 @@ VARIANTS: dict[str, Parts] = {
     "BM25 whatever is covered": Parts(coverage=False),
     "without spelling repair": Parts(spelling=False),
     "without plain words": Parts(plain=False),
+    "without late interaction": Parts(late=False),
 }
 
 
@@ -103,6 +115,19 @@ def _words(asked: Asked, texts: Sequence[str], has_coverage: bool) -> Scores:
     return np.asarray(rows, dtype=np.float64)
 
 
+def _with_late(asked: Asked, forms: Sequence[Sequence[str]], encoder: TokenEncoder, total: Scores) -> Scores:
+    """Add late interaction to the nearest passages; the others stay behind them."""
+    wholes = {view.row: view.text for view in asked.views if view.kind is ViewKind.WHOLE}
+    _, passages = encoder.encode_with_tokens([wholes[row] for row in range(len(asked.passages))])
+    tokens = [encoder.encode_with_tokens(list(form))[1] for form in forms]
+    placed = total - 10.0
+    for at, row in enumerate(total):
+        for near in np.argsort(-row, kind="stable")[:LATE_NEAREST]:
+            late = late_interaction([form[at] for form in tokens], passages[near])
+            placed[at, near] = row[near] + LATE_WEIGHT * late
+    return placed
+
+
 def score(asked: Asked, encoder: Encoder, parts: Parts) -> Scores:
     """Score every passage for every question, shape (questions, passages)."""
     repair: Callable[[str], str] = make_speller(asked.passages, "", encoder).repair if parts.spelling else str
@@ -113,6 +138,8 @@ def score(asked: Asked, encoder: Encoder, parts: Parts) -> Scores:
     total = _dense(asked, np.asarray(questions @ passages.T, dtype=np.float64), parts)
     if parts.words:
         total += np.max([_words(asked, form, parts.coverage) for form in forms], axis=0)
+    if parts.late and isinstance(encoder, TokenEncoder):
+        total = _with_late(asked, forms, encoder, total)
     return total
 
 

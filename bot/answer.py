@@ -42,9 +42,9 @@ MAX_RELATED_WORDS = 25
 MAX_RELATED_LIST_WORDS = 38
 MAX_RELATED = 7
 LABEL_WORDS = 7  # "More from the guide:" and "In the guide:"
-RELATED_MARGIN = 0.2  # of the score; what is farther behind the best hit is another topic
+RELATED_MARGIN = 0.3  # of the score; what is farther behind the best hit is another topic
 # Two hits so near each other that either may be the one meant are both quoted at once, more shortly.
-RIVAL_MARGIN = 0.09
+RIVAL_MARGIN = 0.12
 RIVAL_LEAD_WORDS = 32
 MIN_RIVAL_WORDS = 12
 
@@ -56,7 +56,7 @@ UNKNOWN_SHARE = 0.7
 MIN_ODDS = -0.5
 UNKNOWN_THING_ODDS = 1.0  # a sign more is wanted where the question names a thing that the guide does not
 ORDER_ODDS = 3.0  # and where it reads like an order to the program
-DETAIL_MARGIN = 0.10  # another hit so near may give the detail that the first lacks
+DETAIL_MARGIN = 0.15  # another hit so near may give the detail that the first lacks
 
 
 class Reason(StrEnum):

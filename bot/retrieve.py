@@ -21,7 +21,7 @@ from bot.understand import Context, Query, QuestionType
 from ingest.datatypes import Encoder, Matrix, Passage, PassageKind, TokenEncoder
 from ingest.index import Generation, ViewKind
 
-__all__ = ["Evidence", "Retrieval", "Retriever", "make_speller"]
+__all__ = ["Evidence", "Retrieval", "Retriever", "late_interaction", "make_speller"]
 
 Scores: TypeAlias = npt.NDArray[np.float64]  # one per passage
 
@@ -103,6 +103,17 @@ class _Scored:
     @property
     def total(self) -> Scores:
         return self.part + self.whole + self.bm25 + self.bonus
+
+
+def late_interaction(forms: Sequence[Matrix], passage: Matrix) -> float:
+    """Compare each token of a question with its nearest of a passage; the mean, over the question's forms.
+
+    MaxSim (Khattab and Zaharia 2020, "ColBERT"), but the mean instead of the sum.
+
+    :param forms: Vectors of the tokens of each form, shape (tokens, dimension); empty ones do not count.
+    """
+    found = [float((tokens @ passage.T).max(axis=1).mean()) for tokens in forms if len(tokens)]
+    return sum(found) / len(found) if found and len(passage) else 0.0
 
 
 def make_speller(passages: Sequence[Passage], title: str, encoder: Encoder) -> Speller:
@@ -246,18 +257,11 @@ class Retriever:
         return _Encoded(np.asarray(vectors.mean(axis=0), dtype=np.float32), tuple(tokens))
 
     def _late(self, scored: _Scored, rows: Sequence[int]) -> Scores:
-        """Score some passages by late interaction, 0 for the others.
-
-        For each token of the question its nearest token of the passage, and the mean of these (MaxSim,
-        Khattab and Zaharia 2020, "ColBERT").
-        """
+        """Score some passages by late interaction, 0 for the others."""
         late = np.zeros(len(self.passages))
-        forms = [tokens for tokens in scored.tokens if len(tokens)]
-        if self._token_encoder is None or not forms:
-            return late
-        for row in rows:
+        for row in rows if scored.tokens else ():
             passage = self._tokens.get(self.wholes[row], partial(self._passage_tokens, row))
-            late[row] = LATE_WEIGHT * np.mean([(tokens @ passage.T).max(axis=1).mean() for tokens in forms])
+            late[row] = LATE_WEIGHT * late_interaction(scored.tokens, passage)
         return late
 
     def _passage_tokens(self, row: int) -> Matrix:
