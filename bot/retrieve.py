@@ -112,8 +112,10 @@ def late_interaction(forms: Sequence[Matrix], passage: Matrix) -> float:
 
     :param forms: Vectors of the tokens of each form, shape (tokens, dimension); empty ones do not count.
     """
+    if not len(passage):
+        return 0.0
     found = [float((tokens @ passage.T).max(axis=1).mean()) for tokens in forms if len(tokens)]
-    return sum(found) / len(found) if found and len(passage) else 0.0
+    return sum(found) / len(found) if found else 0.0
 
 
 def make_speller(passages: Sequence[Passage], title: str, encoder: Encoder) -> Speller:

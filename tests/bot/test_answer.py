@@ -223,7 +223,7 @@ def test_a_sentence_longer_than_a_lead_is_quoted_whole() -> None:
 def test_the_rest_of_the_first_passage_comes_before_other_passages() -> None:
     """Ensures that what the guide adds begins with the passage that was quoted."""
     first = prose("a", 30, 30, 30)
-    draft = composed(retrieval((first, 0.8), (prose("b", 20), 0.7)))
+    draft = composed(retrieval((first, 0.8), (prose("b", 20), 0.8 - RIVAL_MARGIN - 0.01)))
     assert owners(draft.lead) == ["a"]
     assert owners(draft.more) == ["a", "b"]
     assert texts(draft.lead) + texts(draft.more[:1]) == [segment.text for segment in first.segments]
@@ -243,7 +243,7 @@ def test_related_hits_beyond_the_margin_are_left_out() -> None:
 
 def test_no_more_related_hits_than_a_few_are_shown() -> None:
     """Ensures that short passages do not add up to a page."""
-    others = [(prose(f"o{at}", 5), 0.7) for at in range(MAX_RELATED + 3)]
+    others = [(prose(f"o{at}", 5), 0.8 - RIVAL_MARGIN - 0.01) for at in range(MAX_RELATED + 3)]
     draft = composed(retrieval((prose("a", 20), 0.8), *others))
     assert owners(draft.more) == [p.id for p, _ in others[:MAX_RELATED]]
 
@@ -404,7 +404,7 @@ def test_an_exercise_brings_the_cautions_of_its_section_and_no_others() -> None:
     item = passage("i", *SOAKING, kind=PassageKind.ITEM, title="Soaking")
     own = passage("own", "Plants like rain.", "Never soak a cactus.")
     other = passage("other", "Never shout at it.", section="Pests")
-    draft = composed(retrieval((item, 0.8), (other, 0.5), (own, 0.4)), query=STEPS)
+    draft = composed(retrieval((item, 0.8), (other, 0.45), (own, 0.4)), query=STEPS)
     assert texts(draft.more) == ["Never soak a cactus."]
 
 

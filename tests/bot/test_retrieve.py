@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from bot.lexical import BM25, terms
-from bot.retrieve import BM25_WEIGHT, PART_WEIGHT, TITLE_REPEATS, Retriever
+from bot.plain import to_plain
+from bot.retrieve import (
+    BM25_WEIGHT,
+    LATE_WEIGHT,
+    PART_WEIGHT,
+    TITLE_REPEATS,
+    Retriever,
+    late_interaction,
+)
 from bot.understand import Context, Query, QuestionType
+from ingest.datatypes import Matrix
 from ingest.index import Generation, ViewKind, load_live
 from tests.conftest import FakeEncoder
 
@@ -25,7 +34,8 @@ def retriever(generation: Generation, encoder: FakeEncoder) -> Retriever:
 def test_scores_equal_a_plain_computation(
     generation: Generation, retriever: Retriever, encoder: FakeEncoder
 ) -> None:
-    query = "does too much water rot the roots"
+    query = "does water rot the roots"
+    assert to_plain(query) == query
     vector = encoder.encode_queries([query])[0]
     documents = [
         terms(p.title) * TITLE_REPEATS + terms(" ".join(p.section)) + terms(p.text)
@@ -46,6 +56,37 @@ def test_scores_equal_a_plain_computation(
     assert {hit.passage.id: hit.score for hit in found.hits} == pytest.approx(expected, abs=1e-5)
 
 
+class FakeTokenEncoder(FakeEncoder):
+    """Gives a vector for each word too."""
+
+    def encode_with_tokens(self, texts: list[str]) -> tuple[Matrix, list[Matrix]]:
+        return self.encode_queries(texts), [self._encode(text.split()) for text in texts]
+
+
+def test_late_interaction_is_added_to_the_nearest(
+    generation: Generation, retriever: Retriever, encoder: FakeEncoder
+) -> None:
+    """Ensures that each word is compared with its nearest word of the passage, and the mean counts."""
+    query = Query("does wet soil rot the roots", QuestionType.OPEN)
+    tokens = FakeTokenEncoder()
+    plain = {hit.passage.id: hit.score for hit in retriever.retrieve(query, Context(), 50).hits}
+    placed = Retriever(generation, tokens)
+    for hit in placed.retrieve(query, Context(), 50).hits:
+        whole = placed.wholes[placed.row_of[hit.passage.id]]
+        own, other = tokens.encode_with_tokens([query.text, whole])[1]
+        nearest = [max(float(word @ near) for near in other) for word in own]
+        late = LATE_WEIGHT * sum(nearest) / len(nearest)
+        assert hit.score == pytest.approx(plain[hit.passage.id] + late, abs=1e-5)
+
+
+def test_late_interaction_by_hand() -> None:
+    forms = [np.eye(3, dtype=np.float32)[:2], np.zeros((0, 3), dtype=np.float32)]
+    passage = np.array([[1, 0, 0], [0.6, 0.8, 0]], dtype=np.float32)
+    assert late_interaction(forms, passage) == pytest.approx((1.0 + 0.8) / 2)
+    assert late_interaction([], passage) == 0.0
+    assert late_interaction(forms[:1], np.zeros((0, 3), dtype=np.float32)) == 0.0
+
+
 def test_hits_come_best_first_with_ranks_from_one(retriever: Retriever) -> None:
     hits = retriever.retrieve(Query("sticky leaves", QuestionType.OPEN), Context(), 5).hits
     assert [hit.rank for hit in hits] == [1, 2, 3, 4, 5]
@@ -61,7 +102,7 @@ def test_equal_scores_are_ordered_by_passage_id(retriever: Retriever) -> None:
 def test_evidence_adds_up_to_the_score(retriever: Retriever) -> None:
     found = retriever.retrieve(Query("how do I water", QuestionType.STEPS), Context(), 3)
     for hit, parts in zip(found.hits, found.evidence, strict=True):
-        total = parts.part + parts.whole + parts.bm25 + parts.bonus + parts.context
+        total = parts.part + parts.whole + parts.bm25 + parts.bonus + parts.context + parts.late
         assert hit.score == pytest.approx(total)
 
 
