@@ -35,6 +35,11 @@ def gate() -> Gate:
     return Gate(universal_signs().merge(read_signs(CORPUS_SIGNS)), NUMBERS)
 
 
+@cache
+def model_gate() -> Gate:
+    return build_gate(is_model_used=True)
+
+
 def urgency(text: str) -> Urgency:
     return gate().assess([text]).urgency
 
@@ -447,20 +452,20 @@ def test_the_development_set_is_met_by_the_wordings_alone() -> None:
 @pytest.mark.model
 def test_the_development_set_is_met_with_the_model() -> None:
     """ensures that comparison by meaning adds no false alarm on the development set."""
-    check(measure(build_gate(is_model_used=True), read_judged(FOLDER / "dev.jsonl")), look_alikes=0.02)
+    check(measure(model_gate(), read_judged(FOLDER / "dev.jsonl")), look_alikes=0.02)
 
 
 @pytest.mark.model
 def test_one_leg_is_no_emergency_with_the_model() -> None:
     """ensures that likeness does not raise one leg to both."""
-    found = build_gate(is_model_used=True).assess(["my leg tingles below the knee"])
+    found = model_gate().assess(["my leg tingles below the knee"])
     assert found.urgency is URGENT
 
 
 @pytest.mark.model
 def test_the_new_wordings_are_met_with_the_model() -> None:
     """ensures that what was reached on the wordings built from, and on those kept apart, is kept."""
-    model = build_gate(is_model_used=True)
+    model = model_gate()
     build = measure(model, read_judged(FOLDER / "dev2.jsonl", "build"))
     check_half = measure(model, read_judged(FOLDER / "dev2.jsonl", "check"))
     assert build.missed_in([EMERGENCY])[1] <= MOST_BUILD_EMERGENCIES_MISSED, str(build)
@@ -477,7 +482,7 @@ BLIND = FOLDER / "test.jsonl"
 
 @pytest.fixture(scope="module")
 def blind_rates() -> Rates:
-    return measure(build_gate(is_model_used=True), read_judged(BLIND))
+    return measure(model_gate(), read_judged(BLIND))
 
 
 @pytest.mark.model
