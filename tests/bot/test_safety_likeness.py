@@ -9,7 +9,7 @@ from bot import sign_encoder
 from bot.datatypes import Urgency
 from bot.safety import Gate, encode_examples, universal_signs
 from bot.sign_encoder import KEPT_VECTORS, SIGN_LAYERS, TRAINED_OVER, SignEncoder, load_sign_encoder
-from bot.sign_likeness import SHARPNESS, SMOOTHNESS, SPELLING, _grams, examples_of
+from bot.sign_likeness import SHARPNESS, SMOOTHNESS, SPELLING, Likeness, _grams, examples_of
 from bot.sign_words import trained_reader
 from ingest.datatypes import Matrix
 from ingest.encode import TRAINED_LAYERS, TRAINED_SHA256, OnnxEncoder
@@ -123,13 +123,19 @@ def test_each_stretch_of_a_harmless_story_is_an_example() -> None:
     assert len(texts) == len(set(texts))
 
 
-def test_the_whole_message_counts_beside_its_parts() -> None:
-    """ensures that a sentence among harmless ones needs more than the same sentence alone."""
+@pytest.mark.parametrize(("whole", "expected"), [(0.5, Urgency.EMERGENCY), (-1.5, Urgency.NONE)])
+def test_the_whole_message_counts_beside_its_parts(
+    monkeypatch: pytest.MonkeyPatch, whole: float, expected: Urgency
+) -> None:
+    """ensures that a sentence that is like a sign is read in the light of the whole message."""
+
+    def scores(_: Likeness, texts: list[str]) -> list[Matrix]:
+        alike = {"the chair is wet again": 0.5, "thanks a lot": -1.0}
+        return [np.full(3 + 1, alike.get(text, whole), dtype=np.float32) for text in texts]
+
+    monkeypatch.setattr(Likeness, "_scores", scores)
     gate = Gate(signs(), EmergencyNumbers(), Letters())
-    alone = "the chair is wet again"
-    among = f"{alone}. " + "Which stretch is best. How long do I hold it. Thanks a lot. " * 3
-    assert gate.assess([alone]).urgency is Urgency.EMERGENCY
-    assert gate.assess([among]).urgency is Urgency.NONE
+    assert gate.assess(["The chair is wet again. Thanks a lot."]).urgency is expected
 
 
 # ---- the encoder of the gate -----------------------------------------------------------------------------
