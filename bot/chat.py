@@ -47,6 +47,7 @@ from bot.render import (
 )
 from bot.retrieve import Retrieval, Retriever
 from bot.safety import Assessment, Gate, Standing, encode_examples, universal_signs
+from bot.sign_encoder import load_sign_encoder
 from bot.understand import (
     Context,
     Query,
@@ -70,8 +71,7 @@ TOP_K = 10
 JUDGED = 5  # of the first hits; more cost time and change little
 MAX_SUGGESTIONS = 3
 MAX_STARTERS = 6
-# Those for which the thresholds of the gate's likeness and of the judge were chosen; with any other encoder
-# the gate goes by wordings alone, and declining by similarity.
+# Those for which the judge's thresholds were chosen; with any other encoder declining goes by similarity.
 CALIBRATED_ENCODERS = frozenset({BUNDLED_MODEL, TRAINED_NAME})
 MAX_TURNS_REPLAYED = 12  # what a conversation is about never goes back further
 
@@ -116,13 +116,13 @@ class _Engine:
         return self.generation.guide.disclaimer
 
 
-def _make_engine(generation: Generation, encoder: Encoder, index_dir: Path) -> _Engine:
+def _make_engine(
+    generation: Generation, encoder: Encoder, sign_encoder: Encoder | None, index_dir: Path
+) -> _Engine:
     signs, numbers = universal_signs().merge(generation.signs), generation.guide.numbers
-    if encoder.name in CALIBRATED_ENCODERS:
-        gate = Gate(signs, numbers, encoder, _sign_examples(signs, encoder, index_dir / "cache"))
-        judge = load_judge()
-    else:
-        gate, judge = Gate(signs, numbers), None
+    examples = _sign_examples(signs, sign_encoder, index_dir / "cache") if sign_encoder else None
+    gate = Gate(signs, numbers, sign_encoder, examples)
+    judge = load_judge() if encoder.name in CALIBRATED_ENCODERS else None
     retriever = Retriever(generation, encoder)
     if judge is not None:
         judge.prepare(list(retriever.wholes.values()))
@@ -421,10 +421,13 @@ def _suggestions(
 class Bot:
     """Answers from the live generation of an index folder; safe to use from several threads."""
 
-    def __init__(self, index_dir: Path, encoder: Encoder, generation: Generation) -> None:
+    def __init__(
+        self, index_dir: Path, encoder: Encoder, generation: Generation, sign_encoder: Encoder | None
+    ) -> None:
         self._index_dir = index_dir
         self._encoder = encoder
-        self._engine = _make_engine(generation, encoder, index_dir)
+        self._sign_encoder = sign_encoder
+        self._engine = _make_engine(generation, encoder, sign_encoder, index_dir)
         self._failed = ""
         self._lock = threading.Lock()
 
@@ -504,7 +507,9 @@ class Bot:
                 try:
                     generation = load_live(self._index_dir)
                     check_encoder(generation.manifest, self._encoder)
-                    self._engine = _make_engine(generation, self._encoder, self._index_dir)
+                    self._engine = _make_engine(
+                        generation, self._encoder, self._sign_encoder, self._index_dir
+                    )
                 except GuideError as exc:
                     self._failed = name
                     logger.warning("The new index is not used: %s", exc)
@@ -515,10 +520,14 @@ class Bot:
         return is_loaded or name == self._failed
 
 
-def load_bot(index: str | Path = "index", encoder: Encoder | None = None) -> Bot:
+def load_bot(
+    index: str | Path = "index", encoder: Encoder | None = None, sign_encoder: Encoder | None = None
+) -> Bot:
     """Load an index folder and the encoder that it was built with.
 
     :param encoder: Used instead of the one that the guide's configuration names.
+    :param sign_encoder: Used by the warning-sign gate instead of its own; with an ``encoder`` that is given
+        and none here, the gate goes by wordings alone.
     :raises IndexMissingError: If there is no index in the folder.
     :raises IndexDamagedError: If a file of it is gone or damaged.
     :raises IndexMismatchError: If it was built with another format or encoder.
@@ -529,4 +538,6 @@ def load_bot(index: str | Path = "index", encoder: Encoder | None = None) -> Bot
     generation = load_live(folder)
     running = encoder if encoder is not None else load_query_encoder(generation.guide.encoder)
     check_encoder(generation.manifest, running)
-    return Bot(folder, running, generation)
+    if encoder is None and sign_encoder is None:
+        sign_encoder = load_sign_encoder()
+    return Bot(folder, running, generation, sign_encoder)

@@ -25,7 +25,7 @@ SHORT_MESSAGE = 8  # words; a message so short is also read together with those 
 MAX_SHORT_WORDS = 40  # with all its small words a short message is no longer than this
 MAX_JOINED = 3
 MAX_KNOWN = 2_000  # messages whose signs are remembered
-MAX_VETOED = 12  # words; only in a message so short and of one sentence may likeness outvote a rule
+MAX_VETOED = 100  # words; only in a message so short may likeness outvote a rule
 
 
 def universal_signs() -> WarningSigns:
@@ -96,7 +96,7 @@ class Gate:
         self._signs = signs
         self._numbers = numbers
         self._reader, self._phrases = trained_reader(signs)
-        self._likeness = Likeness(signs, self._reader, encoder, examples) if encoder else None
+        self._likeness = Likeness(signs, self._reader, self._phrases, encoder, examples) if encoder else None
         self._known: Memory[tuple[list[Sign], bool]] = Memory(MAX_KNOWN)
         self._known_joined: Memory[list[Sign]] = Memory(MAX_KNOWN)
 
@@ -150,13 +150,14 @@ class Gate:
         words = self._reader.read(text)
         judge = Judge(self._signs, words, self._phrases.find(words))
         signs = [match.sign for match in judge.matches()]
-        if signs and self._likeness and len(words) <= MAX_VETOED and words[-1].sentence == words[0].sentence:
-            text = " ".join(word.readings[-1] for word in words)
-            unlikely = {sign.id for sign in signs if self._likeness.is_unlikely(text, sign)}
+        stretches = list(judge.stretches()) if self._likeness else []
+        if signs and self._likeness and len(words) <= MAX_VETOED:
+            spelled = " ".join(word.readings[-1] for word in words)
+            unlikely = {sign.id for sign in signs if self._likeness.is_unlikely(spelled, stretches, sign)}
             judge.why += [f"not counted: {name}: the message is unlike all its examples" for name in unlikely]
             signs = [sign for sign in signs if sign.id not in unlikely]
         if self._likeness and not any(sign.tier == Urgency.EMERGENCY for sign in signs):
-            for sign in self._likeness.signs_like(list(judge.stretches())):
+            for sign in self._likeness.signs_like(stretches):
                 signs.append(sign)
                 judge.why.append(f"{sign.id} ({sign.tier}) by its likeness to an example")
         return _by_urgency(signs), judge.is_checked(), judge.why

@@ -15,12 +15,12 @@ from itertools import pairwise
 import numpy as np
 
 from bot.datatypes import Urgency
-from bot.sign_judge import Stretch
-from bot.sign_words import Reader, trained_reader
+from bot.sign_judge import Judge, Stretch
+from bot.sign_words import Phrases, Reader, trained_reader
 from ingest.datatypes import Encoder, Matrix
 from ingest.signs import TIERS, Sign, WarningSigns
 
-__all__ = ["Likeness", "encode_examples"]
+__all__ = ["Example", "Likeness", "encode_examples", "examples_of"]
 
 # Set by holding the check wordings against examples that they were not among; docs/safety.md has the table.
 SHARPNESS = 3.0
@@ -29,19 +29,21 @@ SMOOTHNESS = 0.2
 LETTERS = 4  # a gram: words, pairs of words, and runs of so many letters
 FREQUENT = 150  # examples that share a gram; more are multiplied at once instead of one by one
 # Least score with a hint of the sign in the same words, and without one.
-BARS = {"emergency": (-0.2, 0.0), "urgent": (0.0, 0.2), "see-someone": (0.1, 0.25)}
-# Below this score for its tier a rule's sign does not count, in a message of one short sentence; a sign may
-# name its own.
-UNLIKELY = {"emergency": -0.8, "urgent": -0.65, "see-someone": -0.65}
+BARS = {"emergency": (-0.3, -0.1), "urgent": (0.0, 0.2), "see-someone": (0.1, 0.25)}
+# Below this score for its tier a rule's sign does not count, in a message that is not long; a sign may name
+# its own.
+UNLIKELY = {"emergency": -0.4, "urgent": -0.4, "see-someone": -0.4}
 # Least score for the sign itself, beside that of its tier. A story of many sentences is always a little like
 # some emergency or other; without this a quarter of ordinary stories was raised (docs/safety.md).
 LEAST_OWN = -0.5
+WHOLE = 0.5  # share of the whole message in the score of a stretch
+KERNEL_ROWS = 1_000
 MAX_STRETCHES = 16  # encoded of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
 
 
 @dataclass(frozen=True, slots=True)
-class _Example:
+class Example:
     """An example wording in one spelling; ``sign`` is its place among the signs, -1 for a harmless one."""
 
     text: str
@@ -49,13 +51,22 @@ class _Example:
     rank: int
 
 
-def _examples_of(signs: WarningSigns, reader: Reader) -> list[_Example]:
-    examples = [
-        _Example(reader.spelled(text), place, Urgency(sign.tier).rank)
-        for place, sign in enumerate(signs.signs)
-        for text in sign.examples
-    ]
-    return examples + [_Example(reader.spelled(text), -1, 0) for text in signs.harmless]
+def examples_of(signs: WarningSigns, reader: Reader, phrases: Phrases) -> list[Example]:
+    """Give the example wordings of all signs, then the harmless ones, in one spelling, each once.
+
+    A harmless story has no sign in any stretch of it, so each stretch is harmless by itself, too.
+    """
+    found: dict[str, Example] = {}
+    for place, sign in enumerate(signs.signs):
+        for text in map(reader.spelled, sign.examples):
+            found.setdefault(text, Example(text, place, Urgency(sign.tier).rank))
+    for text in signs.harmless:
+        words = reader.read(text)
+        stretches = [item.text for item in Judge(signs, words, phrases.find(words)).stretches()]
+        for spelled in (reader.spelled(text), " ".join(stretches), *stretches):
+            if spelled:
+                found.setdefault(spelled, Example(spelled, -1, 0))
+    return list(found.values())
 
 
 def _grams(text: str) -> set[str]:
@@ -115,7 +126,7 @@ class _Spelling:
         return score
 
 
-def _fit(examples: Sequence[_Example], vectors: Matrix, spelling: _Spelling, sign_count: int) -> Matrix:
+def _fit(examples: Sequence[Example], vectors: Matrix, spelling: _Spelling, sign_count: int) -> Matrix:
     """Fit one regression for each tier ("at least so urgent") and one for each sign.
 
     Kernel ridge regression (Saunders et al. 1998) with K[i, j] = exp(SHARPNESS * (cos of meaning - 1)) +
@@ -124,14 +135,18 @@ def _fit(examples: Sequence[_Example], vectors: Matrix, spelling: _Spelling, sig
 
     :return: Shape (examples, tiers and signs).
     """
-    kernel = np.exp(SHARPNESS * (vectors @ vectors.T - 1.0)) + SPELLING * spelling.alike()
+    kernel = spelling.alike()
+    kernel *= SPELLING
+    for start in range(0, len(examples), KERNEL_ROWS):  # in place: ten thousand wordings are 400 MB
+        rows = slice(start, start + KERNEL_ROWS)
+        kernel[rows] += np.exp(SHARPNESS * (vectors[rows] @ vectors.T - 1.0))
     kernel[np.diag_indices_from(kernel)] += SMOOTHNESS
     ranks = np.array([example.rank for example in examples])
     owners = np.array([example.sign for example in examples])
     least = np.array([Urgency(tier).rank for tier in TIERS])
     sides = np.concatenate([ranks[:, None] >= least, owners[:, None] == np.arange(sign_count)], axis=1)
     targets = np.where(sides, 1.0, -1.0).astype(np.float32)
-    return np.asarray(np.linalg.solve(kernel.astype(np.float32), targets), dtype=np.float32)
+    return np.asarray(np.linalg.solve(kernel, targets), dtype=np.float32)
 
 
 def encode_examples(signs: WarningSigns, encoder: Encoder) -> Matrix:
@@ -139,9 +154,9 @@ def encode_examples(signs: WarningSigns, encoder: Encoder) -> Matrix:
 
     :return: A row for each example and harmless wording: its vector, then its weights.
     """
-    examples = _examples_of(signs, trained_reader(signs)[0])
+    examples = examples_of(signs, *trained_reader(signs))
     texts = [example.text for example in examples]
-    vectors = encoder.encode_queries(texts)
+    vectors = encoder.encode_passages(texts)
     return np.concatenate([vectors, _fit(examples, vectors, _Spelling(texts), len(signs.signs))], axis=1)
 
 
@@ -152,14 +167,19 @@ class Likeness:
     """
 
     def __init__(
-        self, signs: WarningSigns, reader: Reader, encoder: Encoder, examples: Matrix | None
+        self,
+        signs: WarningSigns,
+        reader: Reader,
+        phrases: Phrases,
+        encoder: Encoder,
+        examples: Matrix | None = None,
     ) -> None:
         self._signs = signs
         self._reader = reader
+        self._phrases = phrases
         self._encoder = encoder
         self._given = examples
-        self._seen: dict[bytes, Sign | None] = {}  # by checksum: no text is kept
-        self._scores: dict[bytes, Matrix] = {}
+        self._known: dict[bytes, Matrix] = {}  # by checksum: no text is kept
 
     @cached_property
     def _width(self) -> int:
@@ -179,7 +199,8 @@ class Likeness:
 
     @cached_property
     def _spelling(self) -> _Spelling:
-        return _Spelling([example.text for example in _examples_of(self._signs, self._reader)])
+        examples = examples_of(self._signs, self._reader, self._phrases)
+        return _Spelling([example.text for example in examples])
 
     @cached_property
     def _weighed(self) -> dict[str, Matrix]:
@@ -188,46 +209,53 @@ class Likeness:
     def signs_like(self, stretches: Sequence[Stretch]) -> list[Sign]:
         """Give the signs that the stretches are like; a hint of a sign in the words lowers its bar.
 
-        Of many stretches those are compared by meaning that are most like a sign in their spelling.
+        Half of a stretch's score is that of the whole message: what it is about tells how a part is meant.
         """
-        keys = [sha256(repr((item.text, sorted(item.concepts))).encode()).digest() for item in stretches]
-        new = {key: item for key, item in zip(keys, stretches, strict=True) if key not in self._seen}
-        if new:
-            if len(self._seen) + len(new) > MAX_REMEMBERED:
-                self._seen.clear()
-                new = dict(zip(keys, stretches, strict=True))
-            self._compare(new)
-        found = [(self._seen[key], item) for key, item in zip(keys, stretches, strict=True)]
+        stretches = self._nearest(stretches)
+        if not stretches:
+            return []
+        whole, *scores = self._scores([_joined(stretches), *(item.text for item in stretches)])
+        found = [
+            (self._decide((1.0 - WHOLE) * score + WHOLE * whole, item.concepts), item)
+            for item, score in zip(stretches, scores, strict=True)
+        ]
         return [sign for sign, item in found if sign and (item.is_plain or sign.counts_in_questions)]
 
-    def is_unlikely(self, text: str, sign: Sign) -> bool:
-        """Tell whether a short text in one spelling is so unlike all signs of its tier that a rule errs."""
-        if not len(self._examples):
-            return False
-        key = sha256(repr(text).encode()).digest()
-        if key not in self._scores:
-            if len(self._scores) >= MAX_REMEMBERED:
-                self._scores.clear()
-            meant = np.exp(SHARPNESS * (self._encoder.encode_queries([text]) @ self._vectors.T - 1.0))
-            spelled = SPELLING * self._spelling.compare(text, self._weighed, self._width)
-            self._scores[key] = ((meant @ self._weights)[0] + spelled)[: len(TIERS)]
-        bar = UNLIKELY[sign.tier] if sign.least_likeness is None else sign.least_likeness
-        return bool(self._scores[key][TIERS.index(sign.tier)] < bar)
+    def is_unlikely(self, text: str, stretches: Sequence[Stretch], sign: Sign) -> bool:
+        """Tell whether a message and its stretches are so unlike all signs of a tier that a rule errs.
 
-    def _compare(self, stretches: Mapping[bytes, Stretch]) -> None:
-        if not len(self._examples):
-            self._seen.update(dict.fromkeys(stretches))
-            return
-        spelled = {
-            key: SPELLING * self._spelling.compare(item.text, self._weighed, self._width)
-            for key, item in stretches.items()
-        }
-        chosen = sorted(stretches, key=lambda key: -float(spelled[key][: len(TIERS)].max()))[:MAX_STRETCHES]
-        self._seen.update(dict.fromkeys(stretches))
-        vectors = self._encoder.encode_queries([stretches[key].text for key in chosen])
-        meant = np.exp(SHARPNESS * (vectors @ self._vectors.T - 1.0)) @ self._weights
-        for key, score in zip(chosen, meant, strict=True):
-            self._seen[key] = self._decide(score + spelled[key], stretches[key].concepts)
+        :param text: The message in one spelling.
+        """
+        if not len(self._examples) or len(stretches) > MAX_STRETCHES:
+            return False
+        texts = [text, _joined(stretches), *(item.text for item in stretches)]
+        best = max(float(score[TIERS.index(sign.tier)]) for score in self._scores(texts))
+        return best < (UNLIKELY[sign.tier] if sign.least_likeness is None else sign.least_likeness)
+
+    def _nearest(self, stretches: Sequence[Stretch]) -> list[Stretch]:
+        """Of many stretches keep those that are most like a sign in their spelling, in their order."""
+        if len(stretches) <= MAX_STRETCHES or not len(self._examples):
+            return list(stretches) if len(self._examples) else []
+        spelled = [self._spell(item.text)[: len(TIERS)].max() for item in stretches]
+        return [stretches[at] for at in sorted(np.argsort(spelled, kind="stable")[-MAX_STRETCHES:])]
+
+    def _spell(self, text: str) -> Matrix:
+        return SPELLING * self._spelling.compare(text, self._weighed, self._width)
+
+    def _scores(self, texts: Sequence[str]) -> list[Matrix]:
+        """Give for each text its score for each tier and each sign."""
+        keys = [sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
+        if len(self._known) + len(new) > MAX_REMEMBERED:
+            self._known, new = {}, dict(zip(keys, texts, strict=True))
+        known = self._known  # another thread may begin anew
+        if new:
+            vectors = self._encoder.encode_queries(list(new.values()))
+            meant = np.exp(SHARPNESS * (vectors @ self._vectors.T - 1.0)) @ self._weights
+            known |= {
+                key: score + self._spell(text) for (key, text), score in zip(new.items(), meant, strict=True)
+            }
+        return [known[key] for key in keys]
 
     def _decide(self, score: Matrix, concepts: frozenset[str]) -> Sign | None:
         """Give the sign that a score stands for: the highest tier first, in it the likeliest sign."""
@@ -242,3 +270,7 @@ class Likeness:
                 if score[column] >= clear or (score[column] >= hinted and concepts.intersection(sign.hints)):
                     return sign
         return None
+
+
+def _joined(stretches: Sequence[Stretch]) -> str:
+    return " ".join(item.text for item in stretches)

@@ -37,6 +37,7 @@ __all__ = [
     "bundled_tokenizer",
     "bundled_weights",
     "load_encoder",
+    "load_layers",
     "load_query_encoder",
 ]
 
@@ -223,7 +224,15 @@ class OnnxEncoder(_Model):
     """The bundled model, with or without trained layers, run by ONNX Runtime: the same vectors.
 
     Safe to use from several threads at once; a question takes one core.
+
+    :param upper: Further layers that take the place of ``layers``, None for none.
     """
+
+    def __init__(
+        self, name: str, folder: Path, revision: str, layers: Path | None = None, upper: Path | None = None
+    ) -> None:
+        super().__init__(name, folder, revision, layers)
+        self._upper = upper
 
     @property
     def dimension(self) -> int:
@@ -232,8 +241,10 @@ class OnnxEncoder(_Model):
 
     @cached_property
     def _session(self) -> Session:
-        trained = load_file(str(self._layers)) if self._layers else {}
-        return open_session(ENCODER_GRAPH, bundled_weights() | trained)
+        weights = bundled_weights()
+        for layers in filter(None, (self._layers, self._upper)):
+            weights |= load_file(str(layers))
+        return open_session(ENCODER_GRAPH, weights)
 
     def encode_passages(self, texts: list[str]) -> Matrix:
         """Encode what is retrieved; shape (len(texts), dimension), rows of length 1."""
@@ -299,6 +310,23 @@ def load_encoder(name: str = "") -> SentenceTransformerEncoder:
         )
     revision = hashlib.sha256("".join(_sha256(path) for path in weights).encode()).hexdigest()
     return SentenceTransformerEncoder(name, folder, revision)
+
+
+def load_layers(name: str, layers: Path, checksum: str) -> OnnxEncoder:
+    """Locate the bundled model with our trained layers and others on top, for a purpose of their own.
+
+    :param name: What the vectors are called.
+    :param layers: A safetensors file with transformer layers; they take the place of ours.
+    :param checksum: The file's sha256.
+    :raises EncoderError: If these layers, ours or the bundled weights are missing or damaged.
+    """
+    if not layers.is_file() or _sha256(layers) != checksum:
+        raise EncoderError(
+            f"The trained layers in {layers} are missing or damaged; install the product again."
+        )
+    below = load_encoder()
+    revision = hashlib.sha256(f"{below.revision}{checksum}".encode()).hexdigest()
+    return OnnxEncoder(name, _bundled_folder(), revision, TRAINED_LAYERS, layers)
 
 
 def load_query_encoder(name: str = "") -> Encoder:

@@ -16,6 +16,7 @@ import pytest
 from bot.chat import Bot, load_bot
 from bot.datatypes import Answer, AnswerKind
 from bot.render import lead_text, to_markdown, to_text
+from bot.sign_encoder import load_sign_encoder
 from ingest.build import ingest
 from ingest.clean import match_key
 from ingest.datatypes import Encoder, PassageKind
@@ -49,7 +50,8 @@ def indexes(tmp_path_factory: pytest.TempPathFactory, real_encoder: Encoder) -> 
 
 @pytest.fixture(scope="session")
 def bots(indexes: dict[str, Path], real_encoder: Encoder) -> dict[str, Bot]:
-    return {name: load_bot(path, real_encoder) for name, path in indexes.items()}
+    sign_encoder = load_sign_encoder()
+    return {name: load_bot(path, real_encoder, sign_encoder) for name, path in indexes.items()}
 
 
 @pytest.fixture(scope="session")

@@ -20,19 +20,26 @@ CORPUS_SIGNS = Path(__file__).parents[2] / "corpus" / "warning-signs"
 NUMBERS = EmergencyNumbers("999", "999", "NHS 111", "111", "Samaritans on 116 123", "116123")
 BELOW = (URGENT, SEE_SOMEONE)
 # What the blind set has come to, with the model: bounds to keep, not targets.
-MOST_BLIND_EMERGENCIES_MISSED = 18
-MOST_BLIND_OTHERS_MISSED = 24
-MOST_BLIND_ALARMS = 24
-# The same of the second development set.
+MOST_BLIND_EMERGENCIES_MISSED = 8
+MOST_BLIND_OTHERS_MISSED = 8
+MOST_BLIND_ALARMS = 4
+# The same of the second development set, which is built from, and of the check part of the fifth.
 MOST_BUILD_EMERGENCIES_MISSED = 3
-MOST_CHECK_EMERGENCIES_MISSED = 9
+MOST_CHECK_EMERGENCIES_MISSED = 14
 MOST_CHECK_OTHERS_MISSED = 5
-MOST_CHECK_ALARMS = 21
+MOST_CHECK_ALARMS = 17
+MOST_CHECK_STORIES = 30
+MOST_CHECK_QUESTIONS = 1
 
 
 @cache
 def gate() -> Gate:
     return Gate(universal_signs().merge(read_signs(CORPUS_SIGNS)), NUMBERS)
+
+
+@cache
+def model_gate() -> Gate:
+    return build_gate(is_model_used=True)
 
 
 def urgency(text: str) -> Urgency:
@@ -447,27 +454,43 @@ def test_the_development_set_is_met_by_the_wordings_alone() -> None:
 @pytest.mark.model
 def test_the_development_set_is_met_with_the_model() -> None:
     """ensures that comparison by meaning adds no false alarm on the development set."""
-    check(measure(build_gate(is_model_used=True), read_judged(FOLDER / "dev.jsonl")), look_alikes=0.02)
+    check(measure(model_gate(), read_judged(FOLDER / "dev.jsonl")), look_alikes=0.02)
 
 
 @pytest.mark.model
 def test_one_leg_is_no_emergency_with_the_model() -> None:
     """ensures that likeness does not raise one leg to both."""
-    found = build_gate(is_model_used=True).assess(["my leg tingles below the knee"])
+    found = model_gate().assess(["my leg tingles below the knee"])
     assert found.urgency is URGENT
 
 
 @pytest.mark.model
 def test_the_new_wordings_are_met_with_the_model() -> None:
     """ensures that what was reached on the wordings built from, and on those kept apart, is kept."""
-    model = build_gate(is_model_used=True)
+    model = model_gate()
     build = measure(model, read_judged(FOLDER / "dev2.jsonl", "build"))
-    check_half = measure(model, read_judged(FOLDER / "dev2.jsonl", "check"))
+    check_half = measure(model, read_judged(FOLDER / "dev5.jsonl", "check"))
     assert build.missed_in([EMERGENCY])[1] <= MOST_BUILD_EMERGENCIES_MISSED, str(build)
     assert check_half.missed_in([EMERGENCY])[1] <= MOST_CHECK_EMERGENCIES_MISSED, str(check_half)
     assert check_half.missed_in(BELOW)[1] <= MOST_CHECK_OTHERS_MISSED, str(check_half)
     assert check_half.alarmed["lookalike"][1] <= MOST_CHECK_ALARMS, str(check_half)
-    assert check_half.alarmed["guide-question"][1] == 0, str(check_half)
+    assert check_half.alarmed["story"][1] <= MOST_CHECK_STORIES, str(check_half)
+    assert check_half.alarmed["guide-question"][1] <= MOST_CHECK_QUESTIONS, str(check_half)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    "text",
+    [
+        "you are useless",
+        "legs weak after squats yesterday",
+        "everyone at work tells me to just take it easy and rest but my nan reckons keep moving who is right",
+        "grandma broke her hip",
+    ],
+)
+def test_what_was_wrongly_raised_in_use_raises_nothing(text: str) -> None:
+    """ensures that insults, tired muscles, hearsay and other people's old stories are told from signs."""
+    assert model_gate().assess([text]).urgency is NONE
 
 
 # ---- the blind set: only counts are shown, see tests/evaluation/safety/README.md -------------------------
@@ -477,7 +500,7 @@ BLIND = FOLDER / "test.jsonl"
 
 @pytest.fixture(scope="module")
 def blind_rates() -> Rates:
-    return measure(build_gate(is_model_used=True), read_judged(BLIND))
+    return measure(model_gate(), read_judged(BLIND))
 
 
 @pytest.mark.model

@@ -1,12 +1,19 @@
 """Likeness to example wordings: what it adds, against a plain computation."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bot import sign_encoder
 from bot.datatypes import Urgency
-from bot.safety import Gate, encode_examples
-from bot.sign_likeness import SHARPNESS, SMOOTHNESS, SPELLING, _grams
+from bot.safety import Gate, encode_examples, universal_signs
+from bot.sign_encoder import KEPT_VECTORS, SIGN_LAYERS, TRAINED_OVER, SignEncoder, load_sign_encoder
+from bot.sign_likeness import SHARPNESS, SMOOTHNESS, SPELLING, Likeness, _grams, examples_of
+from bot.sign_words import trained_reader
 from ingest.datatypes import Matrix
+from ingest.encode import TRAINED_LAYERS, TRAINED_SHA256, OnnxEncoder
+from ingest.errors import EncoderError
 from ingest.signs import EmergencyNumbers, WarningSigns, parse_signs
 
 SIGNS = """
@@ -101,3 +108,88 @@ def test_the_weights_solve_the_regression() -> None:
     assert weights.shape == (len(texts), 3 + 1)
     for column in range(4):  # an emergency is at least of every tier, and the only sign is that one
         assert weights[:, column] == pytest.approx(expected, abs=1e-2)
+
+
+def test_each_stretch_of_a_harmless_story_is_an_example() -> None:
+    """ensures that a sentence of a story is as harmless by itself, and that no text stands twice."""
+    story = SIGNS.replace(
+        '"thanks a lot"', '"thanks a lot", "We moved house. My back is stiff. Thanks a lot"'
+    )
+    told = parse_signs({"signs.toml": story})
+    texts = [example.text for example in examples_of(told, *trained_reader(told))]
+    assert {"we moved house", "my back is stiff", "we moved house my back is stiff thanks a lot"} <= set(
+        texts
+    )
+    assert len(texts) == len(set(texts))
+
+
+@pytest.mark.parametrize(("whole", "expected"), [(0.5, Urgency.EMERGENCY), (-1.5, Urgency.NONE)])
+def test_the_whole_message_counts_beside_its_parts(
+    monkeypatch: pytest.MonkeyPatch, whole: float, expected: Urgency
+) -> None:
+    """ensures that a sentence that is like a sign is read in the light of the whole message."""
+
+    def scores(_: Likeness, texts: list[str]) -> list[Matrix]:
+        alike = {"the chair is wet again": 0.5, "thanks a lot": -1.0}
+        return [np.full(3 + 1, alike.get(text, whole), dtype=np.float32) for text in texts]
+
+    monkeypatch.setattr(Likeness, "_scores", scores)
+    gate = Gate(signs(), EmergencyNumbers(), Letters())
+    assert gate.assess(["The chair is wet again. Thanks a lot."]).urgency is expected
+
+
+# ---- the encoder of the gate -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SignEncoder:
+    return load_sign_encoder()
+
+
+def test_the_layers_stand_over_those_that_they_were_trained_over() -> None:
+    """ensures that nobody trains the retrieval encoder anew and leaves the gate on other lower layers."""
+    assert TRAINED_OVER == TRAINED_SHA256
+
+
+@pytest.mark.parametrize("change", [None, b"damaged"])
+def test_damaged_layers_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: bytes | None
+) -> None:
+    """ensures that no other weights are taken for the gate's."""
+    path = tmp_path / "signs.safetensors"
+    if change is not None:
+        path.write_bytes(change)
+    monkeypatch.setattr(sign_encoder, "SIGN_LAYERS", path)
+    with pytest.raises(EncoderError, match="install the product again"):
+        load_sign_encoder()
+
+
+@pytest.mark.model
+def test_the_served_vectors_are_the_trained_ones(encoder: SignEncoder) -> None:
+    """ensures that the graph computes what was trained, for short and long, none and too long texts."""
+    import torch  # noqa: PLC0415 - seconds to import
+    from safetensors.torch import load_file  # noqa: PLC0415
+
+    from training.model import load_bert, load_tokenizer, tokenize  # noqa: PLC0415
+    from training.train_signs import SignModel  # noqa: PLC0415
+
+    texts = ["numb down there", "", "my back hurts after the garden " * 8]
+    model = SignModel(load_bert(TRAINED_LAYERS), trained=3)
+    model.bert.load_state_dict(load_file(str(SIGN_LAYERS)), strict=False)
+    with torch.no_grad():
+        expected = model.embed(model.read(tokenize(load_tokenizer(), texts))).numpy()
+    np.testing.assert_allclose(encoder.encode_queries(texts), expected, atol=1e-3)
+
+
+@pytest.mark.model
+def test_kept_vectors_are_those_that_would_be_computed(encoder: SignEncoder, tmp_path: Path) -> None:
+    """ensures that keeping them only saves time, and that a damaged file costs no more than that."""
+    universal = universal_signs()
+    texts = [example.text for example in examples_of(universal, *trained_reader(universal))][::400]
+    assert isinstance(encoder._model, OnnxEncoder)
+    computed = encoder.encode_queries(texts)
+    np.testing.assert_allclose(encoder.encode_passages([*texts, "new here"])[:-1], computed, atol=2e-3)
+    damaged = tmp_path / "kept.safetensors"
+    damaged.write_bytes(KEPT_VECTORS.read_bytes()[:-1])
+    without = SignEncoder(encoder._model, damaged, sign_encoder.KEPT_SHA256)
+    np.testing.assert_allclose(without.encode_passages(texts), computed, atol=1e-5)

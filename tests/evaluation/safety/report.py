@@ -12,13 +12,13 @@ from pathlib import Path
 
 from bot.datatypes import Urgency
 from bot.safety import Gate, universal_signs
-from ingest.encode import load_query_encoder
+from bot.sign_encoder import load_sign_encoder
 from ingest.signs import EmergencyNumbers, read_signs
 
 __all__ = ["Judged", "Rates", "build_gate", "measure", "read_judged"]
 
 FOLDER = Path(__file__).parent
-# File and split of each set; of check, check3, check4, test and blind only counts are shown.
+# File and split of each set; of check, check3 to check5, test and blind only counts are shown.
 SETS = {
     "dev": ("dev.jsonl", ""),
     "build": ("dev2.jsonl", "build"),
@@ -27,6 +27,8 @@ SETS = {
     "check3": ("dev3.jsonl", "check"),
     "build4": ("dev4.jsonl", "build"),
     "check4": ("dev4.jsonl", "check"),
+    "build5": ("dev5.jsonl", "build"),
+    "check5": ("dev5.jsonl", "check"),
     "test": ("test.jsonl", ""),
     "blind": ("blind.jsonl", ""),
 }
@@ -93,7 +95,7 @@ def read_judged(path: Path, split: str = "") -> list[Judged]:
 def build_gate(*, is_model_used: bool) -> Gate:
     """Build the gate of this repository's guide, with or without comparison by meaning."""
     signs = universal_signs().merge(read_signs(CORPUS_SIGNS))
-    return Gate(signs, EmergencyNumbers(), load_query_encoder() if is_model_used else None)
+    return Gate(signs, EmergencyNumbers(), load_sign_encoder() if is_model_used else None)
 
 
 def measure(gate: Gate, judged: Iterable[Judged]) -> Rates:
@@ -125,7 +127,7 @@ def main() -> None:
     name, split = SETS[options.set]
     rates = measure(build_gate(is_model_used=options.model), read_judged(FOLDER / name, split))
     print(rates)  # noqa: T201
-    if options.set in ("dev", "build", "build3", "build4"):
+    if options.set in ("dev", "build", "build3", "build4", "build5"):
         for item, given in rates.failures:
             print(f"expected {item.expect}, got {given}: {item.text}")  # noqa: T201
 

@@ -1,0 +1,96 @@
+"""The encoder of the warning-sign gate: vectors learned from example wordings (docs/model-card.md).
+
+It does not depend on the encoder that the guide names, and needs no torch. The vectors of the wordings that
+come with the product are kept in a file, so that only others (a guide's own, or added ones) are computed.
+"""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file
+
+from ingest.datatypes import Matrix
+from ingest.encode import BUNDLED_MODEL, OnnxEncoder, load_layers
+
+__all__ = ["SIGN_LAYERS", "SignEncoder", "key_of", "load_sign_encoder"]
+
+logger = logging.getLogger(__name__)
+
+_WEIGHTS = Path(__file__).parent / "weights"
+SIGN_LAYERS = _WEIGHTS / "signs.safetensors"
+SIGN_SHA256 = "795e56bf68b80858882afaa97046e94b15dcdf65b69eead99e5be2f2bdb52141"
+TRAINED_OVER = (
+    "e0cbe39844170b9ab3c2556fe710424a03c2cf10e4e7b692524c6003605fe221"  # sha256 of the layers below
+)
+KEPT_VECTORS = _WEIGHTS / "sign-vectors.safetensors"  # made by training.sign_vectors
+KEPT_SHA256 = "5b3d96f5a703b930b098a8c15cc0cc7b8b66f8c0280f50cd376b42e4faa61c26"
+
+
+def key_of(texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Give the number under which the vector of each text is kept."""
+    digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8] for text in texts]
+    return np.frombuffer(b"".join(digests), dtype="<i8")
+
+
+class SignEncoder:
+    """An ``Encoder`` whose passages are the example wordings; safe to use from several threads at once.
+
+    :param kept: File of vectors by ``key_of`` their text; what is not in it is computed.
+    """
+
+    def __init__(self, model: OnnxEncoder, kept: Path = KEPT_VECTORS, checksum: str = KEPT_SHA256) -> None:
+        self._model = model
+        self._file = kept
+        self._checksum = checksum
+        self.name = model.name
+        self.revision = model.revision
+        self.dimension = model.dimension
+        self.max_tokens = model.max_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """Count the word pieces of a text."""
+        return self._model.count_tokens(text)
+
+    def knows_word(self, word: str) -> bool:
+        """Tell whether a lower-case word is a word piece of its own."""
+        return self._model.knows_word(word)
+
+    @cached_property
+    def _kept(self) -> dict[int, Matrix]:
+        try:
+            if hashlib.sha256(self._file.read_bytes()).hexdigest() == self._checksum:
+                stored = load_file(str(self._file))
+                return dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+        except OSError:
+            pass
+        logger.warning("The kept vectors in %s are missing or damaged; they are computed anew.", self._file)
+        return {}
+
+    def encode_passages(self, texts: list[str]) -> Matrix:
+        """Encode example wordings; shape (len(texts), dimension), rows of length 1."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        new: list[int] = []
+        for row, key in enumerate(key_of(texts).tolist()):
+            if key in self._kept:
+                vectors[row] = self._kept[key]
+            else:
+                new.append(row)
+        vectors[new] = self._model.encode_queries([texts[row] for row in new])
+        return vectors
+
+    def encode_queries(self, texts: list[str]) -> Matrix:
+        """Encode what people write; shape (len(texts), dimension), rows of length 1."""
+        return self._model.encode_queries(texts)
+
+
+def load_sign_encoder() -> SignEncoder:
+    """Locate the encoder and check its weights; they are read at the first vector.
+
+    :raises EncoderError: If they are missing or damaged.
+    """
+    return SignEncoder(load_layers(f"{BUNDLED_MODEL}+signs", SIGN_LAYERS, SIGN_SHA256))
