@@ -176,7 +176,9 @@ def test_a_bar_of_likeness_is_a_number() -> None:
     """ensures that a sign may name its own bar, and that anything but a number is refused."""
     folder = Path(__file__).parents[2] / "bot" / "data" / "warning-signs"
     files = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.toml")}
-    assert any(sign.least_likeness is not None for sign in parse_signs(files).signs)
-    wrong = files["universal.toml"].replace("least_likeness = -0.5", 'least_likeness = "low"', 1)
+    heading = "[[signs]]\n"
+    own = files["universal.toml"].replace(heading, f"{heading}least_likeness = -0.5\n", 1)
+    assert parse_signs({**files, "universal.toml": own}).signs[0].least_likeness == -0.5
+    wrong = own.replace("least_likeness = -0.5", 'least_likeness = "low"')
     with pytest.raises(ConfigError, match="a number"):
         parse_signs({**files, "universal.toml": wrong})
