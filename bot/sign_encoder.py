@@ -65,7 +65,8 @@ class SignEncoder:
         try:
             if hashlib.sha256(self._file.read_bytes()).hexdigest() == self._checksum:
                 stored = load_file(str(self._file))
-                return dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+                vectors = stored["vectors"] * stored["scales"][:, None]  # eight bits a number
+                return dict(zip(stored["keys"].tolist(), vectors, strict=True))
         except OSError:
             pass
         logger.warning("The kept vectors in %s are missing or damaged; they are computed anew.", self._file)

@@ -7,8 +7,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Route, expect
 
 from bot import page
@@ -212,6 +214,23 @@ def test_each_tier_has_words_and_a_live_region_and_the_emergency_stays(visit: Op
     expect(region).to_contain_text("Title of emergency")
     visitor.say("checked")
     expect(region).to_be_empty()
+
+
+def test_a_warning_that_is_cut_shows_that_there_is_more(visit: Open, url: str) -> None:
+    """Ensures that the lower edge is shaded while the warning goes on below it, and only then."""
+    visitor = visit(url, (390, 420))
+    visitor.say("emergency")
+    warning = visitor.page.locator("#warning .warning")
+    expect(warning).to_be_visible()
+
+    def edge() -> tuple[int, ...]:
+        picture = Image.open(BytesIO(warning.screenshot())).convert("RGB")
+        return picture.getpixel((picture.width // 2, picture.height - 2))
+
+    assert warning.evaluate("it => it.scrollHeight > it.clientHeight + 20")
+    cut = edge()
+    warning.evaluate("it => it.scrollTo(0, it.scrollHeight)")
+    assert cut != edge()
 
 
 def test_the_chat_is_kept_over_a_reload_and_clear_removes_it(visit: Open, url: str) -> None:
