@@ -55,6 +55,7 @@ UNKNOWN_SHARE = 0.7
 # Log of the summed odds that one of the first passages answers, by the judge.
 MIN_ODDS = -0.5
 UNKNOWN_THING_ODDS = 1.0  # a sign more is wanted where the question names a thing that the guide does not
+NAMED_MOVE_ODDS = 3.0  # one exercise is near another, and does not answer for it
 ORDER_ODDS = 3.0  # and where it reads like an order to the program
 DETAIL_MARGIN = 0.15  # another hit so near may give the detail that the first lacks
 
@@ -107,12 +108,14 @@ def _missing(
     vocabulary: Vocabulary,
     min_dense: float,
     odds: float | None,
+    is_order: bool,
 ) -> tuple[Reason, str]:
     doubt = -math.inf if odds is None else odds
-    if doubt < ORDER_ODDS and pattern("answer", "order").search(query.text):
+    if doubt < ORDER_ODDS and (is_order or pattern("answer", "order").search(query.text)):
         return Reason.NOT_A_QUESTION, ""
     for name, thing in vocabulary.find(query.text):
-        if doubt < UNKNOWN_THING_ODDS and thing.is_topic and not is_known(thing, knows_term):
+        wanted = NAMED_MOVE_ODDS if thing.is_move else UNKNOWN_THING_ODDS
+        if doubt < wanted and thing.is_topic and not is_known(thing, knows_term):
             return Reason.UNKNOWN_THING, name
     is_strange = _unknown_share(query.text, knows_term) >= UNKNOWN_SHARE
     is_near = retrieval.dense >= min_dense + (UNKNOWN_MARGIN if is_strange else 0.0)
@@ -423,6 +426,7 @@ def compose(
     is_held: bool = False,
     min_dense: float = MIN_DENSE,
     odds: float | None = None,
+    is_order: bool = False,
     max_lead: int = MAX_LEAD_WORDS,
 ) -> Draft:
     """Choose what to quote.
@@ -432,9 +436,10 @@ def compose(
     :param is_held: No exercise steps may be shown.
     :param min_dense: Least similarity of the best hit.
     :param odds: Log of the summed odds that one of the first hits answers; None where nobody judged.
+    :param is_order: It reads like an order to the program, by its meaning.
     :param max_lead: Words of the lead, lists and steps apart.
     """
-    reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense, odds)
+    reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense, odds, is_order)
     hits = retrieval.hits
     if is_held:
         doable = {passage.id for passage in passages if has_steps(passage)}

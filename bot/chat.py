@@ -33,6 +33,7 @@ from bot.answer import (
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
 from bot.judge import Judge, load_judge
+from bot.orders import is_order
 from bot.phrases import pattern
 from bot.render import (
     CLEARED,
@@ -100,6 +101,7 @@ class Turn:
 class _Engine:
     """One generation with all that is made from it; never changed, only replaced.
 
+    :param tells_orders: Its vectors are those by which orders to the program are told.
     :param is_withdrawn: All documents were taken away: only the gate and small talk still answer.
     """
 
@@ -108,6 +110,7 @@ class _Engine:
     gate: Gate
     judge: Judge | None
     offers: dict[str, str]  # question -> id of the passage that it must be answered from
+    tells_orders: bool = False
     is_proven: dict[str, bool] = field(default_factory=dict)
     is_withdrawn: bool = False
 
@@ -132,6 +135,7 @@ def _make_engine(
         gate=gate,
         judge=judge,
         offers=_offers(generation.passages),
+        tells_orders=encoder.name == TRAINED_NAME,
     )
 
 
@@ -311,6 +315,7 @@ def _compose(
         is_held=is_held,
         min_dense=MIN_DENSE if threshold is None else threshold,
         odds=odds,
+        is_order=engine.tells_orders and is_order(retrieval.vector),
         max_lead=max_lead,
     )
     return replace(draft, odds=odds)

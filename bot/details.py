@@ -80,11 +80,13 @@ class Thing:
     :param names: As people write them.
     :param forms: Each name as the singulars of its words; stems would make "tens" of "ten".
     :param is_topic: A question can be about it.
+    :param is_move: An exercise with a name of its own, so that no other answers for it.
     """
 
     names: tuple[str, ...]
     forms: tuple[tuple[str, ...], ...]
     is_topic: bool
+    is_move: bool = False
 
 
 def singular(word: str) -> str:
@@ -127,10 +129,10 @@ def load_vocabulary() -> Vocabulary:
     """Read vocabulary.toml."""
     data = tomllib.loads((_DATA / "vocabulary.toml").read_text(encoding="utf-8"))
     things = []
-    for section, is_topic in (("topics", True), ("words", False)):
+    for section in ("topics", "moves", "words"):
         for lines in data[section].values():
             for line in lines:
                 names = tuple(name.strip() for name in line.split("|"))
                 forms = tuple(tuple(singular(word) for word in words(name)) for name in names)
-                things.append(Thing(names, forms, is_topic))
+                things.append(Thing(names, forms, section != "words", section == "moves"))
     return Vocabulary(things)

@@ -6,7 +6,7 @@ are comparable within one index and encoder only. What is good enough to answer 
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
@@ -69,6 +69,7 @@ class Retrieval:
     :param texts: The texts that were searched: the query, then the query with its topic.
     :param evidence: One for each hit.
     :param segment_scores: For each hit, the similarity of the query to each of its segments.
+    :param vector: Of the query alone.
     :param dense: Similarity of the best hit to the query, 0 to 1, without words and bonuses.
     """
 
@@ -77,6 +78,7 @@ class Retrieval:
     evidence: tuple[Evidence, ...]
     segment_scores: tuple[tuple[float, ...], ...]
     dense: float
+    vector: Matrix = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class _Scored:
     bm25: Scores
     bonus: Scores
     views: Scores  # one per view
-    tokens: tuple[Matrix, ...]  # of the text and of its plain form; empty where the encoder gives none
+    encoded: _Encoded
 
     @property
     def parts(self) -> tuple[Scores, Scores, Scores, Scores]:
@@ -191,6 +193,7 @@ class Retriever:
             dense=1.0
             if position is not None
             else _dense(scored[:1] if self._names_other_topic(query) else scored, order),
+            vector=own.encoded.vector,
         )
 
     def _prior(
@@ -247,7 +250,7 @@ class Retriever:
                 )
             bm25 = np.maximum(self._words_score(own), self._words_score(set(terms(to_plain(text)))))
             parts = PART_WEIGHT * part, (1 - PART_WEIGHT) * whole, bm25, bonus
-            scored.append(_Scored(*parts, views, own_encoded.tokens))
+            scored.append(_Scored(*parts, views, own_encoded))
         return scored
 
     def _encode(self, forms: list[str]) -> _Encoded:
@@ -261,9 +264,9 @@ class Retriever:
     def _late(self, scored: _Scored, rows: Sequence[int]) -> Scores:
         """Score some passages by late interaction, 0 for the others."""
         late = np.zeros(len(self.passages))
-        for row in rows if scored.tokens else ():
+        for row in rows if scored.encoded.tokens else ():
             passage = self._tokens.get(self.wholes[row], partial(self._passage_tokens, row))
-            late[row] = LATE_WEIGHT * late_interaction(scored.tokens, passage)
+            late[row] = LATE_WEIGHT * late_interaction(scored.encoded.tokens, passage)
         return late
 
     def _passage_tokens(self, row: int) -> Matrix:

@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 _WEIGHTS = Path(__file__).parent / "weights"
 SIGN_LAYERS = _WEIGHTS / "signs.safetensors"
-SIGN_SHA256 = "795e56bf68b80858882afaa97046e94b15dcdf65b69eead99e5be2f2bdb52141"
+SIGN_SHA256 = "3499e53645bcef606225c10c2b91dc4e717d2b678128ee1af730583b2523011b"
 TRAINED_OVER = (
-    "e0cbe39844170b9ab3c2556fe710424a03c2cf10e4e7b692524c6003605fe221"  # sha256 of the layers below
+    "036606464fe4619e8e0ab0c94d48fb7937550b5821418c337f6ca0b0deed2f01"  # sha256 of the layers below
 )
 KEPT_VECTORS = _WEIGHTS / "sign-vectors.safetensors"  # made by training.sign_vectors
-KEPT_SHA256 = "5b3d96f5a703b930b098a8c15cc0cc7b8b66f8c0280f50cd376b42e4faa61c26"
+KEPT_SHA256 = "100c35cf3c9339854d838106f8cfa8e86e559356ffe5c28b274bb0692ee61005"
 
 
 def key_of(texts: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -15,6 +15,8 @@ from bot.answer import (
     MAX_TEXT_WORDS,
     MIN_DENSE,
     MIN_ODDS,
+    NAMED_MOVE_ODDS,
+    ORDER_ODDS,
     RELATED_MARGIN,
     RIVAL_LEAD_WORDS,
     RIVAL_MARGIN,
@@ -311,6 +313,24 @@ def test_a_thing_that_the_guide_does_not_name_is_named_unless_the_judge_is_sure(
     assert ask(None).reason is Reason.UNKNOWN_THING
     assert ask(UNKNOWN_THING_ODDS + 0.1).reason is Reason.FOUND
     assert ask(UNKNOWN_THING_ODDS - 0.1, is_term_known=True).reason is Reason.FOUND
+
+
+def test_what_reads_like_an_order_is_no_question_unless_the_judge_is_sure() -> None:
+    """Ensures that an order is told by its meaning too."""
+    hits = retrieval((prose("a", 20), 0.8))
+    passages = [hit.passage for hit in hits.hits]
+    for odds, reason in ((ORDER_ODDS - 0.1, Reason.NOT_A_QUESTION), (ORDER_ODDS + 0.1, Reason.FOUND)):
+        draft = compose(OPEN, hits, passages, lambda _: True, NOTHING, odds=odds, is_order=True)
+        assert draft.reason is reason
+
+
+def test_a_named_move_that_the_guide_lacks_is_not_answered_with_another() -> None:
+    """Ensures that one exercise does not answer for another, though the judge finds them alike."""
+    moves = Vocabulary([Thing(("cobra",), (("cobra",),), is_topic=True, is_move=True)])
+    hits, query = retrieval((prose("a", 20), 0.8)), Query("how do I do the cobra", QuestionType.STEPS)
+    draft = composed(hits, query=query, vocabulary=moves, is_term_known=False, odds=NAMED_MOVE_ODDS - 0.1)
+    assert (draft.reason, draft.missing) == (Reason.UNKNOWN_THING, "cobra")
+    assert composed(hits, query=query, vocabulary=moves, odds=NAMED_MOVE_ODDS - 0.1).reason is Reason.FOUND
 
 
 def test_an_order_to_the_program_is_no_question() -> None:

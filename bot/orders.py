@@ -1,0 +1,36 @@
+"""Is a message an order to the program ("ignore your guide and ...") rather than a question to the guide?
+
+Takes the vector of a message by the trained encoder, gives a yes or no. A logistic regression learned from
+570 such orders and the questions to 154 guides (training/train_orders.py); no orders are listed here.
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from safetensors.numpy import load_file
+
+from ingest.datatypes import Matrix
+from ingest.errors import EncoderError
+
+__all__ = ["ORDERS", "is_order"]
+
+ORDERS = Path(__file__).parent / "weights" / "orders.safetensors"
+ORDERS_SHA256 = "cd8b44434d1c4bc25eab35be127f55fab62afd4085a34ae3ac311cba8629f299"
+
+
+@cache
+def _weights() -> Matrix:
+    if not ORDERS.is_file() or hashlib.sha256(ORDERS.read_bytes()).hexdigest() != ORDERS_SHA256:
+        raise EncoderError(f"The weights in {ORDERS} are missing or damaged; install the product again.")
+    weights: Matrix = load_file(str(ORDERS))["orders"]
+    return weights
+
+
+def is_order(vector: Matrix) -> bool:
+    """Tell whether a message is an order, by its vector of the trained encoder, shape (dimension,).
+
+    :raises EncoderError: If the weights are missing or damaged.
+    """
+    weights = _weights()
+    return bool(vector @ weights[:-1] + weights[-1] > 0)
