@@ -53,7 +53,7 @@ MIN_DENSE = 0.18
 UNKNOWN_MARGIN = 0.04  # more is needed where most of the question's words are not in the guide
 UNKNOWN_SHARE = 0.7
 # Log of the summed odds that one of the first passages answers, by the judge.
-MIN_ODDS = -0.5
+MIN_ODDS = -0.8
 UNKNOWN_THING_ODDS = 1.0  # a sign more is wanted where the question names a thing that the guide does not
 NAMED_MOVE_ODDS = 3.0  # one exercise is near another, and does not answer for it
 ORDER_ODDS = 3.0  # and where it reads like an order to the program

@@ -27,7 +27,7 @@ __all__ = ["Judge", "load_judge"]
 
 _WEIGHTS = Path(__file__).parent / "weights"
 JUDGE_LAYERS = _WEIGHTS / "judge.safetensors"
-JUDGE_SHA256 = "061d070429f90f48c1ad9b7d9ae9d0c9607c449158533ce21cc4d1213efd28fe"
+JUDGE_SHA256 = "86519520c3f2c5767c8366c617ebc099fca38bd17504cbd37f3ed586309f087a"
 MAX_TOKENS = 160  # as in training
 MAX_SCORE = 30.0  # beyond it is as sure as can be
 MAX_JUDGED = 5_000  # questions whose odds are remembered
