@@ -62,7 +62,7 @@ def spread(times: Sequence[float]) -> str:
 def main() -> int:
     """Measure and print; returns the exit code."""
     parser = argparse.ArgumentParser(description="Measure start, ingest, latency and memory.")
-    parser.add_argument("--every", type=int, default=3, help="use every Nth judged conversation")
+    parser.add_argument("--every", type=int, default=3, help="use every Nth judged conversation, 2 at least")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         print(f"ingest of corpus/ into an empty index: {seconds_of('-m', 'ingest', '--index', folder):.1f} s")
@@ -73,10 +73,13 @@ def main() -> int:
         bot = load_bot(folder)
         bot.reply("How do I do the bridge?")
         print(f"load and first answer in a process: {time.perf_counter() - started:.1f} s")
-        judged = read_judgments(ROOT / "tests" / "evaluation")[:: args.every]
+        judged = read_judgments(ROOT / "tests" / "evaluation")
         conversations = [[turn.question for turn in judgment.turns] for judgment in judged]
-        print(f"one person: {spread(latencies_ms(bot, conversations))}")
-        print(f"{PEOPLE} people at once: {spread(together(bot, conversations))}")
+        alone, others = conversations[:: args.every], conversations[args.every // 2 :: args.every]
+        print(f"one person: {spread(latencies_ms(bot, alone))}")
+        print(
+            f"{PEOPLE} people at once: {spread(together(bot, others))}"
+        )  # what was asked before is remembered
         print(f"memory of the process: {psutil.Process().memory_info().rss / 2**20:.0f} MiB")
     return 0
 
