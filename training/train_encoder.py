@@ -30,7 +30,7 @@ from training.data import (
     read_guides,
 )
 from training.figures import ALL, Floats, gold_ranks, recall_table
-from training.model import embed, linear_decay, load_bert, load_tokenizer, save_layers, tokenize
+from training.model import descend, embed, linear_decay, load_bert, load_tokenizer, save_layers, tokenize
 
 __all__ = ["recall_tables", "score_all", "score_guide"]
 
@@ -39,7 +39,6 @@ TEMPERATURE = 0.05
 LEARNING_RATE = 5e-5
 WEIGHT_DECAY = 0.01
 WARMUP = 0.05
-CLIP = 1.0
 QUESTIONS_A_STEP = 54  # half a guide's questions: its passages are most of the cost and are encoded once
 GLOSSES_A_STEP = 48  # each is told from the 47 others
 SLIP_SHARE = 0.1  # questions that get slips of typing
@@ -203,12 +202,7 @@ def train(args: argparse.Namespace) -> None:
                 break
             model.train()
             loss = _loss(model, tokenizer, planned, args.late, rng)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(trained, CLIP)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
+            losses.append(descend(loss, optimizer, schedule, trained))
             step += 1
             if step % 10 == 0:
                 LOGGER.info(f"step {step}/{total} loss {np.mean(losses[-10:]):.3f}")

@@ -26,7 +26,7 @@ from ingest.views import ViewKind
 from training.data import DIALOG, VALIDATION, Guide, add_slips, bm25_scores, read_guides
 from training.figures import ALL, Floats, auc, declined_at, gold_ranks, recall_table
 from training.judge import Judge
-from training.model import embed, linear_decay, load_bert, load_tokenizer, save_layers, tokenize
+from training.model import descend, embed, linear_decay, load_bert, load_tokenizer, save_layers, tokenize
 from training.train_encoder import score_guide
 
 __all__ = ["First", "JudgedQuestion", "judge_guide", "read_first"]
@@ -36,7 +36,6 @@ LEARNING_RATE = 5e-5
 HEAD_RATE = 5e-4
 WEIGHT_DECAY = 0.01
 WARMUP = 0.05
-CLIP = 1.0
 QUESTIONS_A_STEP = 54
 CANDIDATES = 5  # in training; the other five of ten teach little and cost as much
 TOP_K = 10
@@ -305,12 +304,7 @@ def train(args: argparse.Namespace) -> None:
             logits = _logits(judge, tokenizer, texts, batch)
             logits = torch.cat([logits, torch.zeros(len(batch), 1)], dim=1)
             loss = functional.cross_entropy(logits, torch.tensor([question.target for question in batch]))
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_([*layers, *own], CLIP)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
+            losses.append(descend(loss, optimizer, schedule, [*layers, *own]))
             step += 1
             if step % 10 == 0:
                 minutes = (time.monotonic() - started) / 60

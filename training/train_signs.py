@@ -29,7 +29,7 @@ from bot.sign_likeness import examples_of
 from bot.sign_words import trained_reader
 from ingest.signs import TIERS, WarningSigns, read_signs
 from training.data import read_guides
-from training.model import linear_decay, load_bert, load_tokenizer, save_layers, tokenize
+from training.model import descend, linear_decay, load_bert, load_tokenizer, save_layers, tokenize
 
 __all__ = ["SignModel", "Wording", "fold_of", "read_wordings"]
 
@@ -41,7 +41,6 @@ LEARNING_RATE = 2e-4
 PROTOTYPE_RATE = 4e-3
 WEIGHT_DECAY = 0.01
 WARMUP = 0.1
-CLIP = 1.0
 SCALE = 16.0  # of the cosine with a prototype
 MIXED_SHARE = 0.3  # wordings put among harmless ones, as a sign stands in a story
 MIXED_WITH = (1, 1, 1, 2, 3)
@@ -221,12 +220,7 @@ def train(args: argparse.Namespace) -> None:
         batch, gold = next(steps)
         model.bert.train()
         loss = _loss(model.embed(batch), gold, prototypes, ranks)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(layers, CLIP)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
+        losses.append(descend(loss, optimizer, schedule, layers))
         if step % 20 == 0 or step == total:
             minutes = (time.monotonic() - started) / 60
             LOGGER.info(f"step {step}/{total} loss {np.mean(losses[-20:]):.3f} minutes {minutes:.1f}")

@@ -514,8 +514,8 @@ print(len(seen), moved)
 """
 
 
-# Windows has no fork and no SIGKILL; .ci/run fails on a skip, so elsewhere it cannot go unnoticed.
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+# .ci/run fails on a skip, so that it goes unnoticed nowhere else.
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork and no SIGKILL")
 def test_a_process_killed_at_random_moments_leaves_the_old_or_the_new_index_whole(tmp_path: Path) -> None:
     for name, more in (("old", ""), ("new", "\n## News\n\nThe news is out.\n")):
         (tmp_path / name).mkdir()
