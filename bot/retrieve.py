@@ -227,12 +227,18 @@ class Retriever:
     def _score(self, texts: list[str], kind: QuestionType) -> list[_Scored]:
         count, size = len(self.passages), self._vectors.size
         is_exact = size <= MAX_EXACT_VIEWS
-        encoded = [self._encoded.get(text, partial(self._encode, [text, to_plain(text)])) for text in texts]
+        plains = [to_plain(text) for text in texts]
+        encoded = [
+            self._encoded.get(text, partial(self._encode, [text, plain]))
+            for text, plain in zip(texts, plains, strict=True)
+        ]
         found, rows = self._vectors.search(
             np.stack([e.vector for e in encoded]), size if is_exact else NEAREST_VIEWS
         )
         scored = []
-        for text, own_encoded, similarity, view_rows in zip(texts, encoded, found, rows, strict=True):
+        for text, plain, own_encoded, similarity, view_rows in zip(
+            texts, plains, encoded, found, rows, strict=True
+        ):
             views = np.full(size, 0.0 if is_exact else float(similarity.min()))
             views[view_rows] = similarity
             part, whole = np.full(count, -1.0), np.full(count, -1.0)
@@ -248,7 +254,7 @@ class Retriever:
                 bonus = bonus - NAMED_ENTRY_MALUS * np.array(
                     [any(entry <= own for entry in entries) for entries in self._entry_terms]
                 )
-            bm25 = np.maximum(self._words_score(own), self._words_score(set(terms(to_plain(text)))))
+            bm25 = np.maximum(self._words_score(own), self._words_score(set(terms(plain))))
             parts = PART_WEIGHT * part, (1 - PART_WEIGHT) * whole, bm25, bonus
             scored.append(_Scored(*parts, views, own_encoded))
         return scored
