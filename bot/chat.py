@@ -531,8 +531,8 @@ def load_bot(
     """Load an index folder and the encoder that it was built with.
 
     :param encoder: Used instead of the one that the guide's configuration names.
-    :param sign_encoder: Used by the warning-sign gate instead of its own; with an ``encoder`` that is given
-        and none here, the gate goes by wordings alone.
+    :param sign_encoder: Used by the warning-sign gate instead of its own; with an ``encoder`` of another
+        make that is given and none here, the gate goes by wordings alone.
     :raises IndexMissingError: If there is no index in the folder.
     :raises IndexDamagedError: If a file of it is gone or damaged.
     :raises IndexMismatchError: If it was built with another format or encoder.
@@ -543,6 +543,6 @@ def load_bot(
     generation = load_live(folder)
     running = encoder if encoder is not None else load_query_encoder(generation.guide.encoder)
     check_encoder(generation.manifest, running)
-    if encoder is None and sign_encoder is None:
+    if sign_encoder is None and (encoder is None or running.name in CALIBRATED_ENCODERS):
         sign_encoder = load_sign_encoder()
     return Bot(folder, running, generation, sign_encoder)
