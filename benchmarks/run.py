@@ -75,11 +75,10 @@ def main() -> int:
         print(f"load and first answer in a process: {time.perf_counter() - started:.1f} s")
         judged = read_judgments(ROOT / "tests" / "evaluation")
         conversations = [[turn.question for turn in judgment.turns] for judgment in judged]
+        # Two sets, for what was asked before is remembered.
         alone, others = conversations[:: args.every], conversations[args.every // 2 :: args.every]
         print(f"one person: {spread(latencies_ms(bot, alone))}")
-        print(
-            f"{PEOPLE} people at once: {spread(together(bot, others))}"
-        )  # what was asked before is remembered
+        print(f"{PEOPLE} people at once: {spread(together(bot, others))}")
         print(f"memory of the process: {psutil.Process().memory_info().rss / 2**20:.0f} MiB")
     return 0
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torch.nn import functional
 
-from training.judge import HEADS, WIDTH, Judge
-from training.model import load_bert
+from training.judge import WIDTH, Judge
+from training.model import HEADS, load_bert
 
 LOGGER = logging.getLogger(__name__)
 ENCODER_GRAPH = Path("ingest/weights/encoder.onnx")

