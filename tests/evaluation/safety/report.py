@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.datatypes import Urgency
+from bot.evaluate import read_judgments
 from bot.safety import Gate, universal_signs
 from bot.sign_encoder import load_sign_encoder
 from ingest.signs import EmergencyNumbers, read_signs
@@ -32,6 +33,7 @@ SETS = {
     "test": ("test.jsonl", ""),
     "blind": ("blind.jsonl", ""),
 }
+ORDINARY = "ordinary"  # questions of the other evaluation
 CORPUS_SIGNS = FOLDER.parents[2] / "corpus" / "warning-signs"
 
 
@@ -92,6 +94,13 @@ def read_judged(path: Path, split: str = "") -> list[Judged]:
     ]
 
 
+def read_ordinary() -> list[Judged]:
+    """Read the questions of the dev half of the evaluation, none of which should raise anything."""
+    judgments = read_judgments(FOLDER.parent / "questions.jsonl")
+    dev = [judgment for judgment in judgments if judgment.split == "dev"]
+    return [Judged(item.turns[0].question, Urgency.NONE, "none", item.category) for item in dev]
+
+
 def build_gate(*, is_model_used: bool) -> Gate:
     """Build the gate of this repository's guide, with or without comparison by meaning."""
     signs = universal_signs().merge(read_signs(CORPUS_SIGNS))
@@ -118,16 +127,21 @@ def measure(gate: Gate, judged: Iterable[Judged]) -> Rates:
     return Rates(missed, alarmed, tuple(failures))
 
 
+def _place(name: str) -> tuple[Path, str]:
+    file, split = SETS[name]
+    return FOLDER / file, split
+
+
 def main() -> None:
     """Print the rates of one set."""
     parser = argparse.ArgumentParser(description="Hold the warning-sign gate against judged wordings.")
-    parser.add_argument("set", choices=tuple(SETS))
+    parser.add_argument("set", choices=(*SETS, ORDINARY))
     parser.add_argument("--model", action="store_true", help="compare by meaning as well")
     options = parser.parse_args()
-    name, split = SETS[options.set]
-    rates = measure(build_gate(is_model_used=options.model), read_judged(FOLDER / name, split))
+    judged = read_ordinary() if options.set == ORDINARY else read_judged(*_place(options.set))
+    rates = measure(build_gate(is_model_used=options.model), judged)
     print(rates)  # noqa: T201
-    if options.set in ("dev", "build", "build3", "build4", "build5"):
+    if options.set in ("dev", "build", "build3", "build4", "build5", ORDINARY):
         for item, given in rates.failures:
             print(f"expected {item.expect}, got {given}: {item.text}")  # noqa: T201
 
