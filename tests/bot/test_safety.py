@@ -398,9 +398,9 @@ def test_no_text_breaks_the_gate(text: str) -> None:
 def seconds_for(text: str) -> float:
     runs = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         gate().assess([text])
-        runs.append(time.perf_counter() - start)
+        runs.append(time.process_time() - start)
     return min(runs)
 
 
@@ -414,7 +414,7 @@ def hostile() -> Iterator[str]:
 
 
 def test_a_usual_message_takes_less_than_two_milliseconds() -> None:
-    """ensures that the gate costs nothing that a person would notice (five times that on a busy machine)."""
+    """ensures that the gate costs nothing that a person would notice (five times that on a slow machine)."""
     assert seconds_for("My lower back is stiff in the morning, which stretch helps and how long?") < 0.010
 
 

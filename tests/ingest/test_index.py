@@ -547,13 +547,15 @@ def test_a_reader_never_fails_while_ingests_publish(folder: Path, corpus: Path) 
             except GuideError as exc:
                 failures.append(exc)
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    for number in range(8):
-        change(corpus, f"The news is number {number}.")
-        ingest_folder(corpus, folder)
-    stop.set()
-    reader.join()
+    try:
+        for number in range(8):
+            change(corpus, f"The news is number {number}.")
+            ingest_folder(corpus, folder)
+    finally:
+        stop.set()
+        reader.join(60)
     assert failures == []
     assert len({generation.name for generation in seen}) > 1
 
@@ -593,23 +595,23 @@ class SlowEncoder(FakeEncoder):
 
     def encode_passages(self, texts: list[str]) -> Matrix:
         self.has_begun.set()
-        assert self.may_go_on.wait(20)
+        assert self.may_go_on.wait(60)
         return super().encode_passages(texts)
 
 
 def test_a_second_ingest_waits_for_the_first(corpus: Path, tmp_path: Path) -> None:
     folder, slow, encoder = tmp_path / "index", SlowEncoder(), FakeEncoder()
-    first = threading.Thread(target=ingest_folder, args=(corpus, folder, slow))
+    first = threading.Thread(target=ingest_folder, args=(corpus, folder, slow), daemon=True)
     first.start()
-    assert slow.has_begun.wait(20)
-    second = threading.Thread(target=ingest_folder, args=(corpus, folder, encoder))
+    assert slow.has_begun.wait(60)
+    second = threading.Thread(target=ingest_folder, args=(corpus, folder, encoder), daemon=True)
     second.start()
     time.sleep(0.1)
     assert second.is_alive()
     assert not (folder / "CURRENT").exists()
     slow.may_go_on.set()
-    first.join(20)
-    second.join(20)
+    first.join(60)
+    second.join(60)
     assert encoder.encoded == []  # the second found everything done
     assert generations(folder) == [live_name(folder)]
 

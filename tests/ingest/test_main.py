@@ -351,9 +351,9 @@ def test_verify_names_an_encoder_that_is_not_the_index_s(
 
 
 def wait_for(is_done: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not is_done():
-        assert time.monotonic() < end, "nothing happened in 20 seconds"
+        assert time.monotonic() < end, "nothing happened in 60 seconds"
         time.sleep(0.01)
 
 
@@ -382,7 +382,9 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
 
     monkeypatch.setattr(command, "ingest", counted)
     codes: list[int] = []
-    watcher = threading.Thread(target=lambda: codes.append(run(corpus, "--index", folder, "--watch")))
+    watcher = threading.Thread(
+        target=lambda: codes.append(run(corpus, "--index", folder, "--watch")), daemon=True
+    )
     watcher.start()
 
     def holds(words: str) -> bool:
@@ -400,7 +402,7 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
         wait_for(lambda: load_live(folder).guide.title == "Plants")
     finally:
         stop.set()
-        watcher.join(20)
+        watcher.join(60)
     assert codes == [0]
     assert len(failures) == 1  # told once, not at every look
     assert "this is not valid TOML" in run.err
@@ -426,7 +428,7 @@ def test_watch_waits_for_a_file_that_is_still_being_written(
 
     monkeypatch.setattr(command, "ingest", noted)
     monkeypatch.setattr(command, "fingerprint", watched)
-    watcher = threading.Thread(target=lambda: run(corpus, "--index", folder, "--watch"))
+    watcher = threading.Thread(target=lambda: run(corpus, "--index", folder, "--watch"), daemon=True)
     watcher.start()
     try:
         wait_for(lambda: seen == [0])
@@ -439,7 +441,7 @@ def test_watch_waits_for_a_file_that_is_still_being_written(
         wait_for(lambda: len(seen) == 2)
     finally:
         stop.set()
-        watcher.join(20)
+        watcher.join(60)
     assert seen == [0, 20]
 
 

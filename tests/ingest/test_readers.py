@@ -307,7 +307,7 @@ def test_a_hundred_pages_take_seconds(tmp_path: Path) -> None:
     while len(writer.pages) < 100:
         writer.append(tmp_path / "one.pdf")
     writer.write(tmp_path / "many.pdf")
-    begin = time.perf_counter()
+    begin = time.process_time()
     document = read_document(tmp_path / "many.pdf", "many.pdf")
     assert len(document.pages) >= 100
-    assert time.perf_counter() - begin < 20  # about 2 s on a free machine
+    assert time.process_time() - begin < 20  # about 2 s on a free machine

@@ -67,7 +67,7 @@ def test_a_document_that_would_hang_or_exhaust_its_reader_is_reported_and_the_ne
         started = time.monotonic()
         with pytest.raises(DocumentError) as caught:
             reader.read(tmp_path / f"{name}.pdf", f"{name}.pdf")
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60
         assert str(caught.value).startswith(told)
         assert str(caught.value).endswith(".")
         assert first is not None
