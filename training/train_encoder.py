@@ -39,7 +39,10 @@ TEMPERATURE = 0.05
 LEARNING_RATE = 5e-5
 WEIGHT_DECAY = 0.01
 WARMUP = 0.05
-QUESTIONS_A_STEP = 54  # half a guide's questions: its passages are most of the cost and are encoded once
+# Half a small guide's questions, a quarter of a large one's: passages are most of the cost and encoded once.
+QUESTIONS_A_STEP = 54
+LARGE_GUIDE = 40  # passages
+QUESTIONS_A_LARGE_STEP = 108
 GLOSSES_A_STEP = 48  # each is told from the 47 others
 SLIP_SHARE = 0.1  # questions that get slips of typing
 BM25_WEIGHT = 0.02
@@ -130,7 +133,8 @@ def _steps(
     for guide in guides:
         questions = list(guide.questions)
         rng.shuffle(questions)
-        count = max(1, round(len(questions) / QUESTIONS_A_STEP))
+        many = QUESTIONS_A_STEP if len(guide.passages) < LARGE_GUIDE else QUESTIONS_A_LARGE_STEP
+        count = max(1, round(len(questions) / many))
         steps += [(guide, questions[at::count]) for at in range(count)]
     mixed = rng.sample(glosses, len(glosses))
     steps += [mixed[at : at + GLOSSES_A_STEP] for at in range(0, len(mixed), GLOSSES_A_STEP)]
@@ -187,7 +191,9 @@ def train(args: argparse.Namespace) -> None:
     glosses = [gloss for folder in args.glosses for gloss in read_glosses(folder)]
     judged = [guide for guide in guides if guide.name in VALIDATION]
     learned = guides if args.all else [guide for guide in guides if guide.name not in VALIDATION]
-    model, tokenizer = load_bert(args.init, args.dropout), load_tokenizer()
+    model, tokenizer = load_bert(args.init, args.dropout, args.bf16), load_tokenizer()
+    for layer in list(model.encoder.layer)[: args.frozen]:
+        layer.requires_grad_(False)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=args.rate, weight_decay=WEIGHT_DECAY)
     total = args.epochs * len(list(_steps(learned, glosses, random.Random(0))))  # noqa: S311
@@ -229,6 +235,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=LEARNING_RATE)
     parser.add_argument("--late", action="store_true", help="train late interaction beside single vectors")
+    parser.add_argument(
+        "--bf16", action="store_true", help="multiply in bfloat16, where the processor has AMX"
+    )
+    parser.add_argument("--frozen", type=int, default=0, help="layers from below that stay as they are")
     parser.add_argument("--all", action="store_true", help="learn from the validation guides too")
     parser.add_argument("--every", type=int, default=130, help="steps between two checkpoints")
     parser.add_argument("--threads", type=int, default=1, help="more fight with whatever else runs")

@@ -278,7 +278,7 @@ def train(args: argparse.Namespace) -> None:
     first = {guide.name: scores for guide, scores in zip(guides, found, strict=True)}
     judged = [guide for guide in guides if guide.name in VALIDATION]
     learned = guides if args.all else [guide for guide in guides if guide.name not in VALIDATION]
-    judge, tokenizer = Judge(load_bert(args.init, args.dropout), args.joint), load_tokenizer()
+    judge, tokenizer = Judge(load_bert(args.init, args.dropout, args.bf16), args.joint), load_tokenizer()
     if args.init is not None:
         judge.load_head(load_file(str(args.init)))
     own = [p for n, p in judge.named_parameters() if not n.startswith("bert.")]
@@ -336,6 +336,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--steps", type=int, default=0, help="instead of epochs")
     parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--bf16", action="store_true", help="multiply in bfloat16 (fast with AMX)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lost", type=float, default=LOST_SHARE)
     parser.add_argument("--all", action="store_true", help="learn from the validation guides too")

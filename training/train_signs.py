@@ -36,6 +36,7 @@ from training.model import (
     load_bert,
     load_tokenizer,
     near_lengths,
+    precision_of,
     run_layer,
     save_layers,
     tokenize,
@@ -100,7 +101,9 @@ class SignModel:
             for rows in near_lengths([len(row) for row in ids]):
                 tokens, mask = _pad([torch.tensor(ids[row])[:, None] for row in rows])
                 given = self.bert.embeddings(input_ids=tokens[..., 0])
-                for row, read in zip(rows, _through(self.lower, given, mask), strict=True):
+                with precision_of(self.bert):
+                    through = _through(self.lower, given, mask).float()
+                for row, read in zip(rows, through, strict=True):
                     states[row] = read[: len(ids[row])].clone()
         return states
 
@@ -109,7 +112,9 @@ class SignModel:
         vectors: list[Tensor] = [torch.empty(0)] * len(states)
         for rows in near_lengths([len(row) for row in states]):
             given, mask = _pad([states[row] for row in rows])
-            seen = _through(self.upper, given, mask) * mask[..., None]
+            with precision_of(self.bert):
+                through = _through(self.upper, given, mask)
+            seen = through.float() * mask[..., None]
             pooled = functional.normalize(seen.sum(1) / mask.sum(1, keepdim=True), dim=-1)
             for row, vector in zip(rows, pooled, strict=True):
                 vectors[row] = vector
@@ -192,7 +197,10 @@ def train(args: argparse.Namespace) -> None:
         if args.fold < 0 or fold_of(wording.text, args.folds) != args.fold
     ]
     ranks = torch.tensor([*(Urgency(sign.tier).rank for sign in signs.signs), 0])
-    model, tokenizer = SignModel(load_bert(args.init, args.dropout), args.trained), load_tokenizer()
+    model, tokenizer = (
+        SignModel(load_bert(args.init, args.dropout, args.bf16), args.trained),
+        load_tokenizer(),
+    )
     layers = [parameter for parameter in model.bert.parameters() if parameter.requires_grad]
     states = model.read(tokenize(tokenizer, [wording.text for wording in wordings]))
     known = torch.tensor([wording.sign for wording in wordings])
@@ -229,6 +237,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--rate", type=float, default=LEARNING_RATE)
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument(
+        "--bf16", action="store_true", help="multiply in bfloat16, where the processor has AMX"
+    )
     parser.add_argument("--fold", type=int, default=-1, help="fold to leave out, for judging; -1 for none")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
