@@ -113,8 +113,11 @@ def _missing(
     doubt = -math.inf if odds is None else odds
     if doubt < ORDER_ODDS and (is_order or pattern("answer", "order").search(query.text)):
         return Reason.NOT_A_QUESTION, ""
+    asked = set(terms(query.text))
     for name, thing in vocabulary.find(query.text):
         wanted = NAMED_MOVE_ODDS if thing.is_move else UNKNOWN_THING_ODDS
+        if asked <= set(terms(name)):
+            wanted = math.inf  # nothing else is asked for that a passage could answer
         if doubt < wanted and thing.is_topic and not is_known(thing, knows_term):
             return Reason.UNKNOWN_THING, name
     is_strange = _unknown_share(query.text, knows_term) >= UNKNOWN_SHARE
@@ -366,6 +369,18 @@ def _when_it_hurts(hits: Sequence[Hit], passages: Sequence[Passage]) -> list[Quo
     return []
 
 
+def _when_to_see(query: Query, hits: Sequence[Hit], passages: Sequence[Passage]) -> Passage | None:
+    """Find the list that answers "when should I see a doctor?", by what its lead says; the nearest first."""
+    if not pattern("answer", "asks_when_to_see").search(query.text):
+        return None
+    says = pattern("answer", "says_when_to_see")
+    for passage in [*(hit.passage for hit in hits), *passages]:
+        lead = " ".join([passage.title, *(s.text for s in passage.segments if s.role is SegmentRole.LEAD)])
+        if passage.kind is PassageKind.LIST and not passage.item_ids and says.search(lead):
+            return passage
+    return None
+
+
 def _cautions(passage: Passage, passages: Sequence[Passage]) -> list[Quotation]:
     """Quote the cautions of a section with the exercise that they belong to."""
     found = []
@@ -446,6 +461,11 @@ def compose(
         if hits and (hits[0].passage.id in doable or doable.intersection(hits[0].passage.item_ids)):
             return Draft(Reason.HELD_BACK)
         hits = tuple(hit for hit in hits if not has_steps(hit.passage))
+    when_to_see = _when_to_see(query, hits, passages)
+    if when_to_see is not None:
+        listed = _list_lead(when_to_see)
+        more = _related(hits, retrieval, listed)
+        return Draft(Reason.FOUND, tuple(listed), tuple(more), focus=(when_to_see,))
     if reason in (Reason.NOTHING_NEAR, Reason.UNKNOWN_THING, Reason.NOT_A_QUESTION) or not hits:
         return Draft(reason, missing=missing)
     detail = asked_detail(query.text)
@@ -462,7 +482,7 @@ def compose(
     if max_lead == MAX_LEAD_WORDS and top is hits[0] and detail is None and _has_rival(query, hits):
         lead = _with_rival(query, lead, hits, retrieval)
         rest = rest if top.passage.kind is PassageKind.FAQ else []  # better spent on what else may be meant
-    more: list[Quotation] = []
+    more = []
     if has_steps(top.passage) and pattern("answer", "hurts").search(query.text):
         rule = _when_it_hurts(hits, passages)
         lead, more = ([*rule, *lead], []) if query.type is QuestionType.STEPS or not rule else (rule, lead)

@@ -37,6 +37,7 @@ from bot.orders import is_order
 from bot.phrases import pattern
 from bot.render import (
     CLEARED,
+    HELD_BACK,
     STILL_HELD,
     TOO_LONG,
     WHAT_ABOUT,
@@ -219,6 +220,8 @@ def _small_talk_answer(engine: _Engine, small_talk: SmallTalk, assessment: Asses
     guide = engine.generation.guide
     sources = [entry.source for entry in engine.generation.manifest.sources]
     note = small_talk_note(small_talk, guide.title, sources)
+    if assessment.is_held and small_talk is SmallTalk.AGREEMENT:
+        note = ""  # "Good." would be taken for a reassurance
     is_ending = small_talk in (SmallTalk.THANKS, SmallTalk.GOODBYE)
     suggestions = () if is_ending or assessment.is_held else _starters(engine)[:MAX_SUGGESTIONS]
     return _answer(engine, AnswerKind.SMALLTALK, assessment, note=note, suggestions=suggestions)
@@ -355,8 +358,8 @@ def _answer(
     more: tuple[Quotation, ...] = (),
     suggestions: tuple[str, ...] = (),
 ) -> Answer:
-    if assessment.is_held and assessment.warning is None and not note:
-        note = STILL_HELD  # also where no banner is shown: in a terminal, in a batch
+    if assessment.is_held and assessment.warning is None and note != HELD_BACK:
+        note = f"{STILL_HELD} {note}".rstrip()  # also where no banner is shown: in a terminal, in a batch
     return Answer(
         kind=kind,
         disclaimer=engine.disclaimer,

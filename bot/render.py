@@ -15,6 +15,7 @@ from bot.understand import SmallTalk
 
 __all__ = [
     "CLEARED",
+    "HELD_BACK",
     "STILL_HELD",
     "TOO_LONG",
     "WHAT_ABOUT",
@@ -49,7 +50,7 @@ MORE_LABEL = "More from the guide"
 NEAREST_LABEL = "The nearest that the guide has"
 _DECLINES = {
     Reason.NOTHING_NEAR: "I could not find that in the guide, so I cannot answer it.",
-    Reason.UNKNOWN_THING: "The guide says nothing about {missing}, so I cannot answer that.",
+    Reason.UNKNOWN_THING: "The guide does not mention “{missing}”, so I cannot answer that.",
     Reason.DETAIL_MISSING: "The guide does not say {missing}.",
     Reason.NOT_ANSWERED: "I could not find an answer to exactly that in the guide.",
     Reason.NOT_A_QUESTION: "I can only look things up in the guide and quote it, so I cannot do that.",

@@ -39,7 +39,7 @@ def test_a_person_chats(visit: Open, app: App) -> None:
         assert exercise in answer
 
     answer = visitor.say(OFF_TOPIC)
-    assert "The guide says nothing about football" in answer
+    assert "The guide does not mention “football”" in answer
     assert "page" not in answer  # and nothing is quoted
     visitor.say("thank you")
 
