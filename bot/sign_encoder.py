@@ -1,7 +1,7 @@
 """The encoder of the warning-sign gate: vectors learned from example wordings (docs/model-card.md).
 
-It does not depend on the encoder that the guide names, and needs no torch. The vectors of the wordings that
-come with the product are kept in a file, so that only others (a guide's own, or added ones) are computed.
+It does not depend on the encoder that the guide names, and needs no torch. What the gate makes of the
+wordings that come with the product is kept in a file; where one is added or taken away, it is computed.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ SIGN_SHA256 = "3499e53645bcef606225c10c2b91dc4e717d2b678128ee1af730583b2523011b"
 TRAINED_OVER = (
     "036606464fe4619e8e0ab0c94d48fb7937550b5821418c337f6ca0b0deed2f01"  # sha256 of the layers below
 )
-KEPT_VECTORS = _WEIGHTS / "sign-vectors.safetensors"  # made by training.sign_vectors
+KEPT_EXAMPLES = _WEIGHTS / "sign-examples.safetensors"  # made by training.sign_examples
 KEPT_SHA256 = "100c35cf3c9339854d838106f8cfa8e86e559356ffe5c28b274bb0692ee61005"
 
 
@@ -40,10 +41,10 @@ def key_of(texts: Sequence[str]) -> npt.NDArray[np.int64]:
 class SignEncoder:
     """An ``Encoder`` whose passages are the example wordings; safe to use from several threads at once.
 
-    :param kept: File of vectors by ``key_of`` their text; what is not in it is computed.
+    :param kept: File of landmarks: vectors by ``key_of`` their text, weights for one state of them.
     """
 
-    def __init__(self, model: OnnxEncoder, kept: Path = KEPT_VECTORS, checksum: str = KEPT_SHA256) -> None:
+    def __init__(self, model: OnnxEncoder, kept: Path = KEPT_EXAMPLES, checksum: str = KEPT_SHA256) -> None:
         self._model = model
         self._file = kept
         self._checksum = checksum
@@ -61,16 +62,29 @@ class SignEncoder:
         return self._model.knows_word(word)
 
     @cached_property
-    def _kept(self) -> dict[int, Matrix]:
+    def _stored(self) -> dict[str, npt.NDArray[Any]]:
         try:
             if hashlib.sha256(self._file.read_bytes()).hexdigest() == self._checksum:
-                stored = load_file(str(self._file))
-                vectors = stored["vectors"] * stored["scales"][:, None]  # eight bits a number
-                return dict(zip(stored["keys"].tolist(), vectors, strict=True))
+                return load_file(str(self._file))
         except OSError:
             pass
-        logger.warning("The kept vectors in %s are missing or damaged; they are computed anew.", self._file)
+        logger.warning("The kept examples in %s are missing or damaged; they are computed anew.", self._file)
         return {}
+
+    @cached_property
+    def _kept(self) -> dict[int, Matrix]:
+        if not self._stored:
+            return {}
+        return dict(zip(self._stored["keys"].tolist(), self._vectors(), strict=True))
+
+    def _vectors(self) -> Matrix:
+        return np.asarray(self._stored["vectors"] * self._stored["scales"][:, None], dtype=np.float32)
+
+    def kept_examples(self, state: str) -> Matrix | None:
+        """Give the landmarks' vectors and weights where they were kept for that state of the examples."""
+        if not self._stored or self._stored["state"].tobytes().hex() != state:
+            return None
+        return np.concatenate([self._vectors(), self._stored["weights"].astype(np.float32)], axis=1)
 
     def encode_passages(self, texts: list[str]) -> Matrix:
         """Encode example wordings; shape (len(texts), dimension), rows of length 1."""

@@ -6,13 +6,17 @@ that is unlike all signs of that tier; what a "no" or a question makes of them i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solve
+from scipy.sparse import csr_matrix
 
 from bot.datatypes import Urgency
 from bot.sign_judge import Judge, Stretch
@@ -20,14 +24,22 @@ from bot.sign_words import Phrases, Reader, trained_reader
 from ingest.datatypes import Encoder, Matrix
 from ingest.signs import TIERS, Sign, WarningSigns
 
-__all__ = ["Example", "Likeness", "encode_examples", "examples_of"]
+__all__ = [
+    "Example",
+    "ExampleKeeper",
+    "Likeness",
+    "encode_examples",
+    "examples_of",
+    "landmarks_of",
+    "state_of",
+]
 
 # Set by holding the check wordings against examples that they were not among; docs/safety.md has the table.
 SHARPNESS = 3.0
 SPELLING = 0.6  # how much shared words and letters count beside meaning
 SMOOTHNESS = 0.2
 LETTERS = 4  # a gram: words, pairs of words, and runs of so many letters
-FREQUENT = 150  # examples that share a gram; more are multiplied at once instead of one by one
+LANDMARKS = 8_000  # examples that a text is compared with; more are learned from
 # Least score with a hint of the sign in the same words, and without one.
 BARS = {"emergency": (-0.3, -0.1), "urgent": (0.0, 0.2), "see-someone": (0.1, 0.25)}
 # Below this score for its tier a rule's sign does not count, in a message that is not long; a sign may name
@@ -49,6 +61,14 @@ class Example:
     text: str
     sign: int
     rank: int
+
+
+@runtime_checkable
+class ExampleKeeper(Protocol):
+    """An encoder that knows the examples which come with the product, encoded and weighed."""
+
+    def kept_examples(self, state: str) -> Matrix | None:
+        """Give what ``encode_examples`` would make where it was kept for that state."""
 
 
 def examples_of(signs: WarningSigns, reader: Reader, phrases: Phrases) -> list[Example]:
@@ -81,83 +101,100 @@ class _Spelling:
     """Grams that two examples or more share, each weighed by how rare it is (tf-idf without counts)."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        grams = [_grams(text) for text in texts]
-        counts = Counter(gram for found in grams for gram in found)
-        self._rarity = {gram: float(np.log(len(texts) / n)) for gram, n in counts.items() if n > 1}
-        self._rows: dict[str, list[int]] = {gram: [] for gram in self._rarity}
-        self._values: dict[str, list[float]] = {gram: [] for gram in self._rarity}
-        for row, found in enumerate(grams):
-            for gram, value in self._values_of(found).items():
-                self._rows[gram].append(row)
-                self._values[gram].append(value)
-        self._count = len(texts)
+        counts = Counter(gram for text in texts for gram in _grams(text))
+        shared = sorted(gram for gram, count in counts.items() if count > 1)
+        self._columns = {gram: column for column, gram in enumerate(shared)}
+        self._rarity = np.array([np.log(len(texts) / counts[gram]) for gram in shared], dtype=np.float32)
 
-    def _values_of(self, grams: Iterable[str]) -> dict[str, float]:
-        known = {gram: self._rarity[gram] for gram in grams if gram in self._rarity}
-        length = float(np.sqrt(sum(value * value for value in known.values()))) or 1.0
-        return {gram: value / length for gram, value in known.items()}
+    def _row(self, text: str) -> tuple[npt.NDArray[np.int64], Matrix]:
+        """Give the columns of a text's grams and their values, of length 1 together."""
+        columns = np.array(
+            sorted(self._columns[gram] for gram in _grams(text) if gram in self._columns), dtype=np.int64
+        )
+        values = self._rarity[columns]
+        return columns, values / (np.linalg.norm(values) or np.float32(1.0))
 
-    def alike(self) -> Matrix:
-        """Give the cosine of every two texts; shape (texts, texts)."""
-        alike = np.zeros((self._count, self._count), dtype=np.float32)
-        frequent = [gram for gram, rows in self._rows.items() if len(rows) > FREQUENT]
-        dense = np.zeros((self._count, len(frequent)), dtype=np.float32)
-        for column, gram in enumerate(frequent):
-            dense[self._rows[gram], column] = self._values[gram]
-        alike += dense @ dense.T
-        for gram, rows in self._rows.items():
-            if len(rows) <= FREQUENT:
-                values = np.asarray(self._values[gram], dtype=np.float32)
-                alike[np.ix_(rows, rows)] += np.outer(values, values)
-        return alike
+    def matrix(self, texts: Sequence[str]) -> csr_matrix:
+        """Give the values of texts; shape (texts, grams), so that a product of two rows is their cosine."""
+        rows = [self._row(text) for text in texts]
+        ends = np.cumsum([0, *(len(columns) for columns, _ in rows)])
+        return csr_matrix(
+            (np.concatenate([v for _, v in rows]), np.concatenate([c for c, _ in rows]), ends),
+            shape=(len(texts), len(self._columns)),
+        )
 
-    def weigh(self, weights: Matrix) -> dict[str, Matrix]:
-        """Sum the weights of the examples over each gram, so that a text is compared by its grams alone."""
-        return {
-            gram: np.asarray(self._values[gram], dtype=np.float32) @ weights[rows]
-            for gram, rows in self._rows.items()
-        }
-
-    def compare(self, text: str, weighed: Mapping[str, Matrix], width: int) -> Matrix:
-        """Give the score of a text by its grams; shape (width,)."""
-        score = np.zeros(width, dtype=np.float32)
-        for gram, value in self._values_of(_grams(text)).items():
-            score += value * weighed[gram]
-        return score
+    def compare(self, text: str, weighed: Matrix) -> Matrix:
+        """Give the score of a text by what is summed over each gram; shape (width,)."""
+        columns, values = self._row(text)
+        return np.asarray(values @ weighed[columns], dtype=np.float32)
 
 
-def _fit(examples: Sequence[Example], vectors: Matrix, spelling: _Spelling, sign_count: int) -> Matrix:
+def landmarks_of(examples: Sequence[Example]) -> list[int]:
+    """Choose examples to compare with, by checksum; half of them of signs where there are many."""
+    order = sorted(range(len(examples)), key=lambda at: sha256(examples[at].text.encode()).digest())
+    harmless = [at for at in order if examples[at].sign < 0]
+    of_signs = [at for at in order if examples[at].sign >= 0]
+    of_signs = of_signs[: LANDMARKS - min(len(harmless), LANDMARKS // 2)]
+    return sorted(of_signs + harmless[: LANDMARKS - len(of_signs)])
+
+
+def _fit(examples: Sequence[Example], vectors: Matrix, landmarks: Sequence[int], sign_count: int) -> Matrix:
     """Fit one regression for each tier ("at least so urgent") and one for each sign.
 
     Kernel ridge regression (Saunders et al. 1998) with K[i, j] = exp(SHARPNESS * (cos of meaning - 1)) +
-    SPELLING * (cos of grams); the weights solve (K + SMOOTHNESS * I) a = y, with y = +1 for an example that
-    is so urgent or of that sign, and -1 for any other.
+    SPELLING * (cos of grams), and y = +1 for an example that is so urgent or of that sign, -1 for any other.
+    All examples are learned from, but compared with the m landmarks only (subset of regressors; Rasmussen and
+    Williams 2006, "Gaussian Processes for Machine Learning", 8.3.1): the weights solve
+    (K_mn K_nm + SMOOTHNESS * K_mm) a = K_mn y.
 
-    :return: Shape (examples, tiers and signs).
+    :return: Shape (landmarks, tiers and signs).
     """
-    kernel = spelling.alike()
-    kernel *= SPELLING
-    for start in range(0, len(examples), KERNEL_ROWS):  # in place: ten thousand wordings are 400 MB
-        rows = slice(start, start + KERNEL_ROWS)
-        kernel[rows] += np.exp(SHARPNESS * (vectors[rows] @ vectors.T - 1.0))
-    kernel[np.diag_indices_from(kernel)] += SMOOTHNESS
+    texts = [example.text for example in examples]
+    spelling = _Spelling(texts)
+    spelled = spelling.matrix(texts)
     ranks = np.array([example.rank for example in examples])
     owners = np.array([example.sign for example in examples])
     least = np.array([Urgency(tier).rank for tier in TIERS])
     sides = np.concatenate([ranks[:, None] >= least, owners[:, None] == np.arange(sign_count)], axis=1)
     targets = np.where(sides, 1.0, -1.0).astype(np.float32)
-    return np.asarray(np.linalg.solve(kernel, targets), dtype=np.float32)
+
+    def kernel(rows: Sequence[int] | slice) -> Matrix:
+        meant = np.exp(SHARPNESS * (vectors[rows] @ vectors[landmarks].T - 1.0))
+        alike = (spelled[rows] @ spelled[landmarks].T).toarray()
+        return np.asarray(meant + SPELLING * alike, dtype=np.float32)
+
+    squares = SMOOTHNESS * kernel(landmarks).astype(np.float64)
+    wanted = np.zeros((len(landmarks), targets.shape[1]))
+    for start in range(0, len(examples), KERNEL_ROWS):  # so that all of it never stands in memory
+        rows = slice(start, start + KERNEL_ROWS)
+        part = kernel(rows)
+        squares += part.T @ part
+        wanted += part.T @ targets[rows]
+    squares[np.diag_indices_from(squares)] += 1e-6  # of equal examples one would do
+    return np.asarray(solve(squares, wanted, assume_a="pos", overwrite_a=True), dtype=np.float32)
+
+
+def state_of(examples: Sequence[Example], encoder: Encoder) -> str:
+    """Give the checksum of all that the weights of the examples depend on."""
+    constants = (SHARPNESS, SPELLING, SMOOTHNESS, LETTERS, LANDMARKS, encoder.name, encoder.revision)
+    rows = [(example.text, example.sign, example.rank) for example in examples]
+    return sha256(repr((constants, rows)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def encode_examples(signs: WarningSigns, encoder: Encoder) -> Matrix:
     """Encode and weigh the example wordings beforehand, for ``Gate(..., examples=...)``.
 
-    :return: A row for each example and harmless wording: its vector, then its weights.
+    :return: A row for each landmark among the examples: its vector, then its weights.
     """
     examples = examples_of(signs, *trained_reader(signs))
-    texts = [example.text for example in examples]
-    vectors = encoder.encode_passages(texts)
-    return np.concatenate([vectors, _fit(examples, vectors, _Spelling(texts), len(signs.signs))], axis=1)
+    if not examples:
+        return np.zeros((0, encoder.dimension + len(TIERS) + len(signs.signs)), dtype=np.float32)
+    kept = encoder.kept_examples(state_of(examples, encoder)) if isinstance(encoder, ExampleKeeper) else None
+    if kept is not None:
+        return kept
+    vectors = encoder.encode_passages([example.text for example in examples])
+    landmarks = landmarks_of(examples)
+    return np.concatenate([vectors[landmarks], _fit(examples, vectors, landmarks, len(signs.signs))], axis=1)
 
 
 class Likeness:
@@ -198,13 +235,12 @@ class Likeness:
         return np.ascontiguousarray(self._examples[:, -self._width :])
 
     @cached_property
-    def _spelling(self) -> _Spelling:
+    def _spelled(self) -> tuple[_Spelling, Matrix]:
+        """The spelling, and the weights of the landmarks summed over each gram; shape (grams, width)."""
         examples = examples_of(self._signs, self._reader, self._phrases)
-        return _Spelling([example.text for example in examples])
-
-    @cached_property
-    def _weighed(self) -> dict[str, Matrix]:
-        return self._spelling.weigh(self._weights)
+        spelling = _Spelling([example.text for example in examples])
+        landmarks = spelling.matrix([examples[at].text for at in landmarks_of(examples)])
+        return spelling, np.asarray(landmarks.T @ self._weights, dtype=np.float32)
 
     def signs_like(self, stretches: Sequence[Stretch]) -> list[Sign]:
         """Give the signs that the stretches are like; a hint of a sign in the words lowers its bar.
@@ -240,7 +276,8 @@ class Likeness:
         return [stretches[at] for at in sorted(np.argsort(spelled, kind="stable")[-MAX_STRETCHES:])]
 
     def _spell(self, text: str) -> Matrix:
-        return SPELLING * self._spelling.compare(text, self._weighed, self._width)
+        spelling, weighed = self._spelled
+        return SPELLING * spelling.compare(text, weighed)
 
     def _scores(self, texts: Sequence[str]) -> list[Matrix]:
         """Give for each text its score for each tier and each sign."""

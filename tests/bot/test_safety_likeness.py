@@ -5,16 +5,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot import sign_encoder
+from bot import sign_encoder, sign_likeness
 from bot.datatypes import Urgency
 from bot.safety import Gate, encode_examples, universal_signs
-from bot.sign_encoder import KEPT_VECTORS, SIGN_LAYERS, TRAINED_OVER, SignEncoder, load_sign_encoder
-from bot.sign_likeness import SHARPNESS, SMOOTHNESS, SPELLING, Likeness, _grams, examples_of
+from bot.sign_encoder import KEPT_EXAMPLES, SIGN_LAYERS, TRAINED_OVER, SignEncoder, load_sign_encoder
+from bot.sign_likeness import (
+    LANDMARKS,
+    SHARPNESS,
+    SMOOTHNESS,
+    SPELLING,
+    Example,
+    Likeness,
+    _grams,
+    examples_of,
+    landmarks_of,
+    state_of,
+)
 from bot.sign_words import trained_reader
 from ingest.datatypes import Matrix
 from ingest.encode import TRAINED_LAYERS, TRAINED_SHA256, OnnxEncoder
 from ingest.errors import EncoderError
-from ingest.signs import EmergencyNumbers, WarningSigns, parse_signs
+from ingest.signs import EmergencyNumbers, WarningSigns, parse_signs, read_signs
+from tests.conftest import ROOT
 
 SIGNS = """
 harmless = ["a nice day in the garden", "which stretch is best", "how long do I hold it", "thanks a lot"]
@@ -88,12 +100,19 @@ def test_examples_made_beforehand_change_nothing() -> None:
         assert given.assess([text]).urgency is fresh.assess([text]).urgency
 
 
-def test_the_weights_solve_the_regression() -> None:
-    """ensures that the weights are those of the formula, computed pair by pair."""
-    texts = [*signs().signs[0].examples, *signs().harmless]
-    texts = [text.casefold() for text in texts]
+@pytest.mark.parametrize("many", [100, 4])
+def test_the_weights_solve_the_regression(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """ensures that the weights are those of the formula, computed pair by pair, for all examples or some."""
+    monkeypatch.setattr(sign_likeness, "LANDMARKS", many)
+    texts = [text.casefold() for text in [*signs().signs[0].examples, *signs().harmless]]
+    examples = examples_of(signs(), *trained_reader(signs()))
+    assert [example.text for example in examples] == texts
+    chosen = landmarks_of(examples)
+    assert len(chosen) == min(many, len(texts))
     rows = encode_examples(signs(), Letters())
-    vectors, weights = rows[:, :26], rows[:, 26:]
+    weights = rows[:, 26:]
+    vectors = Letters().encode_passages(texts)
+    np.testing.assert_allclose(rows[:, :26], vectors[chosen], atol=1e-6)
     grams = [_grams(text) for text in texts]
     shared = sorted({gram for found in grams for gram in found if sum(gram in other for other in grams) > 1})
     rarity = [np.log(len(texts) / sum(gram in other for other in grams)) for gram in shared]
@@ -102,12 +121,26 @@ def test_the_weights_solve_the_regression() -> None:
     )
     spelled /= np.maximum(np.linalg.norm(spelled, axis=1, keepdims=True), 1e-9)
     kernel = np.exp(SHARPNESS * (vectors @ vectors.T - 1)) + SPELLING * spelled @ spelled.T
+    near = kernel[:, chosen]
     expected = np.linalg.solve(
-        kernel + SMOOTHNESS * np.eye(len(texts)), np.where(np.arange(len(texts)) < 3, 1.0, -1.0)
+        near.T @ near + SMOOTHNESS * kernel[np.ix_(chosen, chosen)],
+        near.T @ np.where(np.arange(len(texts)) < 3, 1.0, -1.0),
     )
-    assert weights.shape == (len(texts), 3 + 1)
+    assert weights.shape == (len(chosen), 3 + 1)
     for column in range(4):  # an emergency is at least of every tier, and the only sign is that one
         assert weights[:, column] == pytest.approx(expected, abs=1e-2)
+
+
+def test_half_of_the_landmarks_are_of_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ensures that neither side crowds the other out, and that one makes room where the other is small."""
+    examples = [Example(f"sign {at}", 0, 3) for at in range(20)]
+    examples += [Example(f"fine {at}", -1, 0) for at in range(30)]
+    monkeypatch.setattr(sign_likeness, "LANDMARKS", 16)
+    chosen = landmarks_of(examples)
+    assert sum(examples[at].sign >= 0 for at in chosen) == 8
+    assert (len(chosen), chosen) == (16, sorted(chosen))
+    assert len(landmarks_of([*examples[:3], *examples[20:]])) == 16
+    assert len(landmarks_of(examples[:19] + examples[-1:])) == 16
 
 
 def test_each_stretch_of_a_harmless_story_is_an_example() -> None:
@@ -181,15 +214,32 @@ def test_the_served_vectors_are_the_trained_ones(encoder: SignEncoder) -> None:
     np.testing.assert_allclose(encoder.encode_queries(texts), expected, atol=1e-3)
 
 
+def product_signs() -> WarningSigns:
+    return universal_signs().merge(read_signs(ROOT / "corpus" / "warning-signs"))
+
+
+def test_what_is_kept_belongs_to_the_examples_of_the_product(encoder: SignEncoder) -> None:
+    """ensures that nobody changes an example or the regression and forgets what is kept of them."""
+    examples = examples_of(product_signs(), *trained_reader(product_signs()))
+    kept = encoder.kept_examples(state_of(examples, encoder))
+    assert kept is not None
+    assert kept.shape == (min(LANDMARKS, len(examples)), encoder.dimension + 3 + len(product_signs().signs))
+    assert encoder.kept_examples("00" * 32) is None
+
+
 @pytest.mark.model
 def test_kept_vectors_are_those_that_would_be_computed(encoder: SignEncoder, tmp_path: Path) -> None:
     """ensures that keeping them only saves time, and that a damaged file costs no more than that."""
-    universal = universal_signs()
-    texts = [example.text for example in examples_of(universal, *trained_reader(universal))][::400]
+    examples = examples_of(product_signs(), *trained_reader(product_signs()))
+    texts = [examples[at].text for at in landmarks_of(examples)][::400]
     assert isinstance(encoder._model, OnnxEncoder)
     computed = encoder.encode_queries(texts)
     np.testing.assert_allclose(encoder.encode_passages([*texts, "new here"])[:-1], computed, atol=2e-3)
+    kept = encoder.kept_examples(state_of(examples, encoder))
+    assert kept is not None
+    np.testing.assert_allclose(kept[::400, : encoder.dimension], computed, atol=2e-3)
     damaged = tmp_path / "kept.safetensors"
-    damaged.write_bytes(KEPT_VECTORS.read_bytes()[:-1])
+    damaged.write_bytes(KEPT_EXAMPLES.read_bytes()[:-1])
     without = SignEncoder(encoder._model, damaged, sign_encoder.KEPT_SHA256)
     np.testing.assert_allclose(without.encode_passages(texts), computed, atol=1e-5)
+    assert without.kept_examples(state_of(examples, encoder)) is None

@@ -30,6 +30,8 @@ SETS = {
     "check4": ("dev4.jsonl", "check"),
     "build5": ("dev5.jsonl", "build"),
     "check5": ("dev5.jsonl", "check"),
+    "build6": ("dev6.jsonl", "build"),
+    "check6": ("dev6.jsonl", "check"),
     "test": ("test.jsonl", ""),
     "blind": ("blind.jsonl", ""),
 }
@@ -141,7 +143,7 @@ def main() -> None:
     judged = read_ordinary() if options.set == ORDINARY else read_judged(*_place(options.set))
     rates = measure(build_gate(is_model_used=options.model), judged)
     print(rates)  # noqa: T201
-    if options.set in ("dev", "build", "build3", "build4", "build5", ORDINARY):
+    if options.set in ("dev", "build", "build3", "build4", "build5", "build6", ORDINARY):
         for item, given in rates.failures:
             print(f"expected {item.expect}, got {given}: {item.text}")  # noqa: T201
 
