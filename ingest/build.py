@@ -32,6 +32,7 @@ from ingest.index import (
     live_name,
     load_live,
     load_staged,
+    max_passage_tokens,
     publish,
     read_manifest,
     same_texts,
@@ -49,7 +50,6 @@ from ingest.worker import DocumentReader
 
 __all__ = ["Progress", "ingest", "reading_revision"]
 
-MAX_PASSAGE_TOKENS = 256  # what the bundled encoder reads; a longer passage would be cut unseen
 # Texts that are handed to the encoder at once. It sorts them by length, and long texts beside short ones
 # cost the padding of the short ones: handed over by thirty-two, encoding takes a third longer.
 TEXTS_AT_ONCE = 512
@@ -125,17 +125,13 @@ class _Maker:
     encoder: Encoder
     revision: str
 
-    @property
-    def max_tokens(self) -> int:
-        return min(self.encoder.max_tokens, MAX_PASSAGE_TOKENS)
-
     def has_made_vectors_of(self, manifest: Manifest) -> bool:
-        """Tell whether vectors can be taken over: same encoder and views."""
+        """Tell whether vectors can be taken over: same encoder, views and passage size."""
         try:
             check_encoder(manifest, self.encoder)
         except IndexMismatchError:
             return False
-        return manifest.max_tokens == self.max_tokens
+        return True
 
     def has_made_passages_of(self, manifest: Manifest) -> bool:
         """Tell whether passages can be taken over: read by the same code, measured by the same encoder."""
@@ -237,7 +233,8 @@ def _notices(document: Document) -> tuple[str, ...]:
 def _read_part(path: Path, source: str, maker: _Maker, reader: DocumentReader) -> _Part:
     reading = reader.read(path, source)
     document = reading.document
-    passages = split_passages(document, reading.blocks, maker.encoder.count_tokens, maker.max_tokens)
+    encoder = maker.encoder
+    passages = split_passages(document, reading.blocks, encoder.count_tokens, max_passage_tokens(encoder))
     if not passages:
         raise DocumentError(
             f"{source} gave no passage to answer from (nothing but headings or left-out text); "
@@ -540,13 +537,12 @@ class _Gate:
 
     def _encoder_of(self, live: Generation, encoder: Encoder) -> Encoder | None:
         """Give the encoder of the live vectors, which a new guide.toml may have changed."""
-        with contextlib.suppress(IndexMismatchError):
-            check_encoder(live.manifest, encoder)
+        made_with = (live.manifest.encoder_name, live.manifest.encoder_revision)
+        if (encoder.name, encoder.revision) == made_with:
             return encoder
         with contextlib.suppress(GuideError):
             earlier = self.make_encoder(live.guide.encoder)
-            check_encoder(live.manifest, earlier)
-            return earlier
+            return earlier if (earlier.name, earlier.revision) == made_with else None
         return None
 
 
@@ -612,7 +608,7 @@ def _stage(
         encoder_name=maker.encoder.name,
         encoder_revision=maker.encoder.revision,
         dimension=vectors.shape[1],
-        max_tokens=maker.max_tokens,
+        max_tokens=max_passage_tokens(maker.encoder),
         views_version=VIEWS_VERSION,
         reading_revision=maker.revision,
         sources=gathered.entries,

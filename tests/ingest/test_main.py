@@ -292,6 +292,21 @@ def test_verify_finds_a_file_whose_checksum_is_wrong(run: Shell, corpus: Path, f
     assert f"{path} is damaged; run: python -m ingest PATH --rebuild --index {folder}" in run.err
 
 
+@pytest.mark.parametrize("name", ["status", "verify"])
+def test_a_damaged_manifest_is_named_with_the_command(
+    run: Shell, corpus: Path, folder: Path, name: str
+) -> None:
+    run(corpus, "--index", folder)
+    path = folder / "generations" / live_name(folder) / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b'"created": "20', b'"created": "XX'))
+    assert run(name, "--index", folder) == 1
+    assert f"{path} is damaged; run: python -m ingest PATH --rebuild --index {folder}" in run.err
+    assert run.out == ""
+    assert run(corpus, "--index", folder) == 0
+    assert "was up to date" not in run.out
+    assert run(name, "--index", folder) == 0
+
+
 def forge(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     """Change a file of the live generation and its checksum with it."""
     home = folder / "generations" / live_name(folder)
@@ -299,7 +314,8 @@ def forge(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     (home / name).write_bytes(data)
     manifest = json.loads((home / "manifest.json").read_text(encoding="utf-8"))
     manifest["files"][name] = hashlib.sha256(data).hexdigest()
-    (home / "manifest.json").write_text(json.dumps(manifest))
+    del manifest["checksum"]
+    (home / "manifest.json").write_bytes(index._dump_manifest(manifest))
 
 
 @pytest.mark.parametrize(
