@@ -143,7 +143,7 @@ class _Maker:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The documents with their checksums ("" where a file cannot be read), and those that repeat another.
+    """The documents with their checksums ("" where nothing can be read), and those that repeat another.
 
     :param duplicates: Name of a source -> the source with the same bytes that stands for both.
     """
@@ -156,7 +156,8 @@ class _Plan:
 def _checksum(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            is_empty = path.stat().st_size == 0  # empty files are no copies of one another
+            return "" if is_empty else hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""  # reading it will say why
 

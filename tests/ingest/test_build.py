@@ -229,6 +229,16 @@ def test_a_copy_of_a_document_is_reported_and_left_out(bench: Workbench) -> None
     assert {p.source for p in bench.live().passages} == {"a copy.md"}
 
 
+def test_empty_files_are_reported_as_empty_and_not_as_copies(bench: Workbench) -> None:
+    for name in ("empty.md", "empty.pdf", "empty.txt"):
+        bench.write(name, b"")
+    report = bench.ingest()
+    for name in ("empty.md", "empty.pdf", "empty.txt"):
+        document = report_of(report, name)
+        assert document.state is DocumentState.FAILED
+        assert document.problem.startswith(f"{name} is an empty file")
+
+
 def test_a_document_that_becomes_a_copy_of_another_gives_its_own_passages_up(bench: Workbench) -> None:
     bench.write("knives.md", OTHER)
     bench.ingest()
