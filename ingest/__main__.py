@@ -17,7 +17,15 @@ from ingest.build import Progress, ingest
 from ingest.datatypes import Page, Passage, Segment, SegmentRole
 from ingest.encode import load_encoder
 from ingest.errors import GuideError, IndexDamagedError, UsageError, explain_os_error, run_command
-from ingest.index import Generation, check_encoder, is_quote_found, live_name, load_live, read_manifest
+from ingest.index import (
+    Generation,
+    check_encoder,
+    check_files,
+    is_quote_found,
+    live_name,
+    load_live,
+    read_manifest,
+)
 from ingest.report import DocumentReport, DocumentState, Report
 from ingest.sources import fingerprint
 
@@ -167,6 +175,7 @@ def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) 
 def _status(args: argparse.Namespace) -> int:
     name = live_name(args.index)
     manifest = read_manifest(args.index, name)
+    check_files(args.index, name, manifest)  # in the time of reading them; the rest is for verify
     if args.json:
         print(json.dumps({"generation": name, **dataclasses.asdict(manifest)}))
         return 0

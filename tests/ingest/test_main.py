@@ -284,11 +284,13 @@ def test_verify_finds_a_whole_index_whole(run: Shell, corpus: Path, folder: Path
     assert json.loads(run.out) == {"generation": live_name(folder), "lost_quotes": []}
 
 
-def test_verify_finds_a_file_whose_checksum_is_wrong(run: Shell, corpus: Path, folder: Path) -> None:
+@pytest.mark.parametrize("name", ["status", "verify"])
+def test_a_file_whose_checksum_is_wrong_is_found(run: Shell, corpus: Path, folder: Path, name: str) -> None:
     run(corpus, "--index", folder)
     path = folder / "generations" / live_name(folder) / "pages.jsonl"
     path.write_bytes(path.read_bytes().replace(b"once", b"ones"))
-    assert run("verify", "--index", folder) == 1
+    assert run(name, "--index", folder) == 1
+    assert run.out == ""
     assert f"{path} is damaged; run: python -m ingest PATH --rebuild --index {folder}" in run.err
 
 
