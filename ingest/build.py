@@ -443,7 +443,9 @@ def _has_live_source(paths: Sequence[Path], index_dir: Path) -> bool:
     return any((path / entry.source).is_file() for path in paths for entry in sources)
 
 
-def _no_document(paths: Sequence[Path], index_dir: Path, patterns: Sequence[str]) -> DocumentError:
+def _no_document(paths: Sequence[Path], index_dir: Path, setup: Setup) -> DocumentError:
+    is_home = any(path.resolve() == setup.folder for path in paths)
+    patterns = setup.guide.sources if is_home else ()  # elsewhere they choose nothing
     kinds = ", ".join(sorted(SUPPORTED_SUFFIXES))
     named = f", or mend the patterns in guide.toml (sources = {[*patterns]})" if patterns else ""
     problem = f"There is no document in {', '.join(map(str, paths))}; put a guide there ({kinds}){named}."
@@ -487,7 +489,7 @@ def ingest(
     setup = read_setup(paths, config, fallback_config)
     sources = find_sources(paths, setup.guide.sources, setup.folder)
     if not sources:
-        raise _no_document(paths, index_dir, setup.guide.sources)
+        raise _no_document(paths, index_dir, setup)
     with hold_lock(index_dir):
         maker = _Maker(make_encoder(setup.guide.encoder), reading_revision())
         found = None if is_rebuild else _read_live_manifest(index_dir)

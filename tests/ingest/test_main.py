@@ -218,7 +218,8 @@ def test_a_locked_index_is_named(
 def test_an_empty_folder_exits_1(run: Shell, tmp_path: Path, folder: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert run(tmp_path / "empty", "--index", folder, "--config", ROOT / "corpus" / "guide.toml") == 1
-    assert run.err.startswith(f"There is no document in {tmp_path / 'empty'}; put a guide there")
+    assert run.err.startswith(f"There is no document in {tmp_path / 'empty'}; put a guide there (")
+    assert "guide.toml" not in run.err  # the one that was named chooses among files of its own folder
 
 
 def test_output_that_cannot_show_a_character_is_no_reason_to_fail(corpus: Path, folder: Path) -> None:
