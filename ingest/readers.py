@@ -22,6 +22,7 @@ from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 
 from ingest.datatypes import Document, Line, Page, ReadingLimits, Span
 from ingest.errors import DocumentError
+from ingest.report import counted
 from ingest.webpage import Converted, convert_docx, convert_html
 
 __all__ = ["PLAIN_SUFFIXES", "SUPPORTED_SUFFIXES", "read_document"]
@@ -151,8 +152,10 @@ def _read_converted(converted: Converted, source: str, checksum: str) -> Documen
     if not re.search(r"\w", converted.markdown):
         raise _without_text(source)
     document = _read_markdown(converted.markdown, source, checksum)
-    words = converted.words_left_out
-    warnings = (f"{source}: {words} words of menus, forms and the page's foot were left out.",) * bool(words)
+    number = converted.words_left_out
+    were = "was" if number == 1 else "were"
+    words = f"{counted(number, 'word')} of menus, forms and the page's foot {were} left out."
+    warnings = (f"{source}: {words}",) * bool(number)
     return replace(document, title=document.title or converted.title, warnings=warnings)
 
 

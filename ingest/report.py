@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from ingest.datatypes import Omission, Passage
 
-__all__ = ["Counts", "DocumentReport", "DocumentState", "Report", "compare_passages"]
+__all__ = ["Counts", "DocumentReport", "DocumentState", "Report", "compare_passages", "counted"]
 
 
 class DocumentState(StrEnum):
@@ -85,6 +85,11 @@ class Report:
     def needs_attention(self) -> bool:
         """Tell whether a document failed or the new index was held back."""
         return self.is_held_back or any(document.state is DocumentState.FAILED for document in self.documents)
+
+
+def counted(number: int, noun: str) -> str:
+    """Put a number before a noun, which takes an s where there is not one of it."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def compare_passages(before: Sequence[Passage], after: Sequence[Passage]) -> Counts:
