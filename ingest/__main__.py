@@ -95,6 +95,8 @@ def _document_lines(document: DocumentReport) -> list[str]:
         return [f"{document.source}: removed, {counted(document.removed, 'passage')} gone"]
     if document.state is DocumentState.DUPLICATE:
         return [f"{document.source}: left out, for it is the same as {document.other}"]
+    if document.state is DocumentState.UNREAD:
+        return [f"{document.source}: left out, {document.problem}"]
     if document.state is DocumentState.FAILED:
         are = "is" if document.kept == 1 else "are"
         kept = f"; its {counted(document.kept, 'earlier passage')} {are} kept" if document.kept else ""

@@ -44,7 +44,7 @@ from ingest.passages import move_passages, split_passages
 from ingest.readers import SUPPORTED_SUFFIXES
 from ingest.report import DocumentReport, DocumentState, Report, compare_passages
 from ingest.signs import parse_signs
-from ingest.sources import FALLBACK_CONFIG, Setup, check_paths, find_sources, read_setup
+from ingest.sources import FALLBACK_CONFIG, Setup, check_paths, find_sources, find_unread, read_setup
 from ingest.views import VIEWS_VERSION, View, make_views
 from ingest.worker import DocumentReader
 
@@ -449,6 +449,7 @@ def _no_document(paths: Sequence[Path], index_dir: Path, setup: Setup) -> Docume
     kinds = ", ".join(sorted(SUPPORTED_SUFFIXES))
     named = f", or mend the patterns in guide.toml (sources = {[*patterns]})" if patterns else ""
     problem = f"There is no document in {', '.join(map(str, paths))}; put a guide there ({kinds}){named}."
+    problem += "".join(f" {source}: {why}" for source, why in find_unread(paths, setup).items())
     if not _is_in_service(index_dir) or (patterns and _has_live_source(paths, index_dir)):
         return DocumentError(problem)  # a slip in the patterns takes nothing out of service
     with hold_lock(index_dir):
@@ -501,7 +502,11 @@ def ingest(
             limits = replace(limits, password=password or limits.password)
             gate = _Gate(_read_judged(setup), make_encoder, find_losses, is_forced)
             report = _update(index_dir, plan, setup, maker, gate, limits, is_rebuild, progress)
-    documents = sorted(report.documents, key=lambda document: document.source)
+    unread = (
+        DocumentReport(source, DocumentState.UNREAD, problem=why)
+        for source, why in find_unread(paths, setup).items()
+    )
+    documents = sorted([*report.documents, *unread], key=lambda document: document.source)
     return replace(report, documents=tuple(documents), seconds=time.perf_counter() - started)
 
 

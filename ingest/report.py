@@ -20,6 +20,7 @@ class DocumentState(StrEnum):
     REMOVED = "removed"
     DUPLICATE = "duplicate"  # the same bytes as another source, which stands for both
     FAILED = "failed"
+    UNREAD = "unread"  # there, but nothing that can be read: another kind of file, a link to nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Counts:
 class DocumentReport:
     """What became of one source.
 
-    :param problem: One sentence where the document failed, else "".
+    :param problem: One sentence where the document failed or is not read, else "".
     :param notices: What deserves a look (an empty page, suspicious text).
     :param other: The earlier name of a renamed source, the source that a duplicate repeats, else "".
     """

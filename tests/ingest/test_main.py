@@ -108,6 +108,14 @@ def test_a_removed_document_is_named_and_is_no_problem(run: Shell, corpus: Path,
     assert "knives.md: removed, 1 passage gone" in run.out
 
 
+def test_a_document_that_is_not_read_is_left_out_with_the_reason(
+    run: Shell, corpus: Path, folder: Path
+) -> None:
+    (corpus / "old.doc").write_bytes(b"x")
+    assert run(corpus, "--index", folder) == 0
+    assert "old.doc: left out, this kind of file is not read; save it as PDF, Word (.docx)" in run.out
+
+
 def test_one_of_anything_is_told_in_the_singular(run: Shell, folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "guide.md"
     path.write_text("# Guide\n\nUse pots.\n")
