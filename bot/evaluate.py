@@ -103,9 +103,8 @@ def _parse(line: str, place: str) -> Judgment:
         )
         return Judgment(data["id"], data["category"], data.get("split", "dev"), turns)
     except (ValueError, KeyError, TypeError) as exc:
-        raise UsageError(
-            f"{place} is not a judgment ({type(exc).__name__}: {exc}); the form is in README.md."
-        ) from exc
+        problem = f"the key {exc} is missing" if isinstance(exc, KeyError) else exc
+        raise UsageError(f"{place} is not a judgment ({problem}); the form is in README.md.") from exc
 
 
 def read_judgments(path: Path) -> list[Judgment]:

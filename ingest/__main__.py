@@ -17,8 +17,16 @@ from ingest.build import Progress, ingest
 from ingest.datatypes import Page, Passage, Segment, SegmentRole
 from ingest.encode import load_encoder
 from ingest.errors import GuideError, IndexDamagedError, UsageError, explain_os_error, run_command
-from ingest.index import Generation, check_encoder, is_quote_found, live_name, load_live, read_manifest
-from ingest.report import DocumentReport, DocumentState, Report
+from ingest.index import (
+    Generation,
+    check_encoder,
+    check_files,
+    is_quote_found,
+    live_name,
+    load_live,
+    read_manifest,
+)
+from ingest.report import DocumentReport, DocumentState, Report, counted
 from ingest.sources import fingerprint
 
 WATCH_INTERVAL_S = 1.0
@@ -84,22 +92,25 @@ def _counts(document: DocumentReport) -> str:
 
 def _document_lines(document: DocumentReport) -> list[str]:
     if document.state is DocumentState.REMOVED:
-        return [f"{document.source}: removed, {document.removed} passages gone"]
+        return [f"{document.source}: removed, {counted(document.removed, 'passage')} gone"]
     if document.state is DocumentState.DUPLICATE:
         return [f"{document.source}: left out, for it is the same as {document.other}"]
+    if document.state is DocumentState.UNREAD:
+        return [f"{document.source}: left out, {document.problem}"]
     if document.state is DocumentState.FAILED:
-        kept = f"; its {document.kept} earlier passages are kept" if document.kept else ""
+        are = "is" if document.kept == 1 else "are"
+        kept = f"; its {counted(document.kept, 'earlier passage')} {are} kept" if document.kept else ""
         return [f"{document.source}: FAILED{kept}", f"    {document.problem}"]
     was = f", was {document.other}" if document.state is DocumentState.RENAMED else ""
-    lines = [
-        f"{document.source}{was}: {document.pages} pages, {document.passages} passages ({_counts(document)})"
-    ]
+    size = f"{counted(document.pages, 'page')}, {counted(document.passages, 'passage')}"
+    lines = [f"{document.source}{was}: {size} ({_counts(document)})"]
     lines += [f"    note: {notice}" for notice in document.notices]
     for reason in dict.fromkeys(omission.reason for omission in document.omissions):
         left = [omission for omission in document.omissions if omission.reason == reason]
         words = sum(len(omission.text.split()) for omission in left)
         first = textwrap.shorten(left[0].text, 60, placeholder=" ...")
-        lines.append(f"    left out: {reason}, {words} words in {len(left)} places (first: {first!r})")
+        amount = f"{counted(words, 'word')} in {counted(len(left), 'place')}"
+        lines.append(f"    left out: {reason}, {amount} (first: {first!r})")
     return lines
 
 
@@ -119,8 +130,9 @@ def _print_report(report: Report, is_json: bool) -> None:
         return
     what = "live" if report.is_changed else "was up to date"
     print(
-        f"Index {report.generation} {what}: {report.passages} passages, {report.views} vectors "
-        f"({report.read} documents read, {report.encoded} texts encoded), {report.seconds:.1f} s"
+        f"Index {report.generation} {what}: {counted(report.passages, 'passage')}, "
+        f"{counted(report.views, 'vector')} ({counted(report.read, 'document')} read, "
+        f"{counted(report.encoded, 'text')} encoded), {report.seconds:.1f} s"
     )
 
 
@@ -167,6 +179,7 @@ def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) 
 def _status(args: argparse.Namespace) -> int:
     name = live_name(args.index)
     manifest = read_manifest(args.index, name)
+    check_files(args.index, name, manifest)  # in the time of reading them; the rest is for verify
     if args.json:
         print(json.dumps({"generation": name, **dataclasses.asdict(manifest)}))
         return 0
@@ -175,11 +188,13 @@ def _status(args: argparse.Namespace) -> int:
         f"Encoder {manifest.encoder_name} ({manifest.encoder_revision[:8]}), dimension {manifest.dimension}"
     )
     for entry in manifest.sources:
-        print(f"{entry.source}: {entry.pages} pages, {entry.passages} passages, sha256 {entry.sha256[:12]}")
+        size = f"{counted(entry.pages, 'page')}, {counted(entry.passages, 'passage')}"
+        print(f"{entry.source}: {size}, sha256 {entry.sha256[:12]}")
         for notice in entry.notices:
             print(f"    note: {notice}")
     print(
-        f"{manifest.passages} passages, {manifest.views} vectors, {len(manifest.omissions)} places left out"
+        f"{counted(manifest.passages, 'passage')}, {counted(manifest.views, 'vector')}, "
+        f"{counted(len(manifest.omissions), 'place')} left out"
     )
     return 0
 
@@ -229,8 +244,9 @@ def _verify(args: argparse.Namespace) -> int:
             print(f"{passage.source} page {passage.page_label}: not found again: {text!r}")
     else:
         print(
-            f"Index {live.name}: every checksum is right, every quote of {len(live.passages)} passages is "
-            "found in its page, a sample of vectors is what the encoder gives."
+            f"Index {live.name}: every checksum is right, every quote of "
+            f"{counted(len(live.passages), 'passage')} is found in its page, a sample of vectors is what the "
+            "encoder gives."
         )
     return 1 if lost else 0
 

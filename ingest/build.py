@@ -32,6 +32,7 @@ from ingest.index import (
     live_name,
     load_live,
     load_staged,
+    max_passage_tokens,
     publish,
     read_manifest,
     same_texts,
@@ -43,13 +44,12 @@ from ingest.passages import move_passages, split_passages
 from ingest.readers import SUPPORTED_SUFFIXES
 from ingest.report import DocumentReport, DocumentState, Report, compare_passages
 from ingest.signs import parse_signs
-from ingest.sources import FALLBACK_CONFIG, Setup, check_paths, find_sources, read_setup
+from ingest.sources import FALLBACK_CONFIG, Setup, check_paths, find_sources, find_unread, read_setup
 from ingest.views import VIEWS_VERSION, View, make_views
 from ingest.worker import DocumentReader
 
 __all__ = ["Progress", "ingest", "reading_revision"]
 
-MAX_PASSAGE_TOKENS = 256  # what the bundled encoder reads; a longer passage would be cut unseen
 # Texts that are handed to the encoder at once. It sorts them by length, and long texts beside short ones
 # cost the padding of the short ones: handed over by thirty-two, encoding takes a third longer.
 TEXTS_AT_ONCE = 512
@@ -125,17 +125,13 @@ class _Maker:
     encoder: Encoder
     revision: str
 
-    @property
-    def max_tokens(self) -> int:
-        return min(self.encoder.max_tokens, MAX_PASSAGE_TOKENS)
-
     def has_made_vectors_of(self, manifest: Manifest) -> bool:
-        """Tell whether vectors can be taken over: same encoder and views."""
+        """Tell whether vectors can be taken over: same encoder, views and passage size."""
         try:
             check_encoder(manifest, self.encoder)
         except IndexMismatchError:
             return False
-        return manifest.max_tokens == self.max_tokens
+        return True
 
     def has_made_passages_of(self, manifest: Manifest) -> bool:
         """Tell whether passages can be taken over: read by the same code, measured by the same encoder."""
@@ -147,7 +143,7 @@ class _Maker:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The documents with their checksums ("" where a file cannot be read), and those that repeat another.
+    """The documents with their checksums ("" where nothing can be read), and those that repeat another.
 
     :param duplicates: Name of a source -> the source with the same bytes that stands for both.
     """
@@ -160,7 +156,8 @@ class _Plan:
 def _checksum(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            is_empty = path.stat().st_size == 0  # empty files are no copies of one another
+            return "" if is_empty else hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""  # reading it will say why
 
@@ -237,7 +234,8 @@ def _notices(document: Document) -> tuple[str, ...]:
 def _read_part(path: Path, source: str, maker: _Maker, reader: DocumentReader) -> _Part:
     reading = reader.read(path, source)
     document = reading.document
-    passages = split_passages(document, reading.blocks, maker.encoder.count_tokens, maker.max_tokens)
+    encoder = maker.encoder
+    passages = split_passages(document, reading.blocks, encoder.count_tokens, max_passage_tokens(encoder))
     if not passages:
         raise DocumentError(
             f"{source} gave no passage to answer from (nothing but headings or left-out text); "
@@ -445,10 +443,13 @@ def _has_live_source(paths: Sequence[Path], index_dir: Path) -> bool:
     return any((path / entry.source).is_file() for path in paths for entry in sources)
 
 
-def _no_document(paths: Sequence[Path], index_dir: Path, patterns: Sequence[str]) -> DocumentError:
+def _no_document(paths: Sequence[Path], index_dir: Path, setup: Setup) -> DocumentError:
+    is_home = any(path.resolve() == setup.folder for path in paths)
+    patterns = setup.guide.sources if is_home else ()  # elsewhere they choose nothing
     kinds = ", ".join(sorted(SUPPORTED_SUFFIXES))
     named = f", or mend the patterns in guide.toml (sources = {[*patterns]})" if patterns else ""
     problem = f"There is no document in {', '.join(map(str, paths))}; put a guide there ({kinds}){named}."
+    problem += "".join(f" {source}: {why}" for source, why in find_unread(paths, setup).items())
     if not _is_in_service(index_dir) or (patterns and _has_live_source(paths, index_dir)):
         return DocumentError(problem)  # a slip in the patterns takes nothing out of service
     with hold_lock(index_dir):
@@ -489,7 +490,7 @@ def ingest(
     setup = read_setup(paths, config, fallback_config)
     sources = find_sources(paths, setup.guide.sources, setup.folder)
     if not sources:
-        raise _no_document(paths, index_dir, setup.guide.sources)
+        raise _no_document(paths, index_dir, setup)
     with hold_lock(index_dir):
         maker = _Maker(make_encoder(setup.guide.encoder), reading_revision())
         found = None if is_rebuild else _read_live_manifest(index_dir)
@@ -501,7 +502,11 @@ def ingest(
             limits = replace(limits, password=password or limits.password)
             gate = _Gate(_read_judged(setup), make_encoder, find_losses, is_forced)
             report = _update(index_dir, plan, setup, maker, gate, limits, is_rebuild, progress)
-    documents = sorted(report.documents, key=lambda document: document.source)
+    unread = (
+        DocumentReport(source, DocumentState.UNREAD, problem=why)
+        for source, why in find_unread(paths, setup).items()
+    )
+    documents = sorted([*report.documents, *unread], key=lambda document: document.source)
     return replace(report, documents=tuple(documents), seconds=time.perf_counter() - started)
 
 
@@ -540,13 +545,12 @@ class _Gate:
 
     def _encoder_of(self, live: Generation, encoder: Encoder) -> Encoder | None:
         """Give the encoder of the live vectors, which a new guide.toml may have changed."""
-        with contextlib.suppress(IndexMismatchError):
-            check_encoder(live.manifest, encoder)
+        made_with = (live.manifest.encoder_name, live.manifest.encoder_revision)
+        if (encoder.name, encoder.revision) == made_with:
             return encoder
         with contextlib.suppress(GuideError):
             earlier = self.make_encoder(live.guide.encoder)
-            check_encoder(live.manifest, earlier)
-            return earlier
+            return earlier if (earlier.name, earlier.revision) == made_with else None
         return None
 
 
@@ -612,7 +616,7 @@ def _stage(
         encoder_name=maker.encoder.name,
         encoder_revision=maker.encoder.revision,
         dimension=vectors.shape[1],
-        max_tokens=maker.max_tokens,
+        max_tokens=max_passage_tokens(maker.encoder),
         views_version=VIEWS_VERSION,
         reading_revision=maker.revision,
         sources=gathered.entries,

@@ -17,6 +17,7 @@ from ingest.clean import match_key
 from ingest.datatypes import Encoder, Passage, PassageKind
 from ingest.errors import ConfigError
 from ingest.index import Generation
+from ingest.report import counted
 
 __all__ = ["Candidate", "FindLosses", "Judged", "find_losses", "read_judged", "recall"]
 
@@ -126,9 +127,10 @@ def _lost_recall(staged: Candidate, live: Candidate, judged: Sequence[Judged]) -
     worse = [item.question for item, was, now in zip(judged, before, after, strict=True) if now < was]
     named = [f"No longer found among the first five: “{question}”" for question in worse[:MAX_LOSSES_NAMED]]
     if len(worse) > MAX_LOSSES_NAMED:
-        named.append(f"And {len(worse) - MAX_LOSSES_NAMED} more questions are found worse than before.")
+        more = counted(len(worse) - MAX_LOSSES_NAMED, "more question")
+        named.append(f"Found worse than before too: {more}.")
     summary = (
         f"recall@5 falls from {100 * np.mean(before):.1f} to {100 * np.mean(after):.1f} "
-        f"over {len(judged)} judged questions."
+        f"over {counted(len(judged), 'judged question')}."
     )
     return [summary, *named]

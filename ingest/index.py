@@ -4,7 +4,7 @@
         CURRENT                     the name of the live generation
         lock, lock.holder           held while an ingest writes, and by which process
         generations/NAME/
-            manifest.json           format, encoder, passage parameters, sources, counts, checksums
+            manifest.json           format, encoder, passage parameters, sources, counts, all checksums
             passages.jsonl          one passage a line, readable
             pages.jsonl             one page a line: the text to which the offsets of passages refer
             views.jsonl             which passage and which part of it each vector stands for
@@ -75,6 +75,7 @@ __all__ = [
     "load_generation",
     "load_live",
     "load_staged",
+    "max_passage_tokens",
     "page_quotes",
     "parse_signs",
     "publish",
@@ -84,7 +85,8 @@ __all__ = [
     "write_generation",
 ]
 
-FORMAT_VERSION = 2  # bump when the files below change shape, so that older indexes are rebuilt
+FORMAT_VERSION = 3  # bump when the files below change shape, so that older indexes are rebuilt
+MAX_PASSAGE_TOKENS = 256  # what the bundled encoder reads; a longer passage would be cut unseen
 # The live one, the one before it that a page may just be loading, and one more to go back to.
 KEPT_GENERATIONS = 3
 _PASSAGES, _PAGES, _VIEWS, _VECTORS = "passages.jsonl", "pages.jsonl", "views.jsonl", "vectors.faiss"
@@ -93,6 +95,7 @@ _FILES = (_PASSAGES, _PAGES, _VIEWS, _VECTORS, _GUIDE, _SIGNS)
 _NAME = r"\d{6,}-[0-9a-f]{8}"  # of a generation: its number and the beginning of a checksum
 _STAGED = ".staged-"
 _NO_GENERATION = "none"
+_CHECKSUM = "checksum"  # in the manifest: of all the rest of it
 
 
 def _faiss() -> Any:
@@ -296,6 +299,12 @@ def _parse_manifest(data: dict[str, Any]) -> Manifest:
     )
 
 
+def _dump_manifest(content: Mapping[str, Any]) -> bytes:
+    """Serialise a manifest with a checksum of itself: nothing else tells of damage to it."""
+    checksum = hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
+    return json.dumps({**content, _CHECKSUM: checksum}, ensure_ascii=False, indent=1).encode()
+
+
 def _write(path: Path, data: bytes) -> str:
     try:
         with path.open("wb") as file:
@@ -370,7 +379,7 @@ def write_generation(
     try:
         files = {file: _write(staged / file, data) for file, data in contents.items()}
         whole = dataclasses.asdict(dataclasses.replace(manifest, files=files))
-        _write(staged / _MANIFEST, json.dumps(whole, ensure_ascii=False, indent=1).encode())
+        _write(staged / _MANIFEST, _dump_manifest(whole))
         _sync_folder(staged)
     except OSError:
         shutil.rmtree(staged, ignore_errors=True)  # a full disk needs the room
@@ -479,38 +488,48 @@ def _read(folder: Path, name: str) -> bytes:
 def read_manifest(index_dir: Path, name: str) -> Manifest:
     """Read the manifest of a generation.
 
-    :raises IndexDamagedError: If it is gone or not readable.
+    :raises IndexDamagedError: If it is gone or its checksum is wrong.
     :raises IndexMismatchError: If its format is not the one that this version writes.
     """
     folder = index_dir / "generations" / name
     raw = _read(folder, _MANIFEST)
+    damaged = IndexDamagedError(f"{folder / _MANIFEST} is damaged; {_rebuild(folder)}")
     try:
         data = json.loads(raw)
         version = data["format_version"]
+        content = {key: value for key, value in data.items() if key != _CHECKSUM}
+        is_whole = raw == _dump_manifest(content)
     except (ValueError, KeyError, TypeError) as exc:
-        raise IndexDamagedError(f"{folder / _MANIFEST} is not readable; {_rebuild(folder)}") from exc
+        raise damaged from exc
     if version != FORMAT_VERSION:
         raise IndexMismatchError(
             f"The index in {index_dir} has format {version}, this version reads {FORMAT_VERSION}; "
             f"{_reingest(index_dir, '')}"
         )
-    try:
-        return _parse_manifest(data)
-    except (KeyError, TypeError, ValueError) as exc:
-        raise IndexDamagedError(f"{folder / _MANIFEST} is not complete; {_rebuild(folder)}") from exc
+    if not is_whole:
+        raise damaged
+    return _parse_manifest(content)
+
+
+def max_passage_tokens(encoder: Encoder) -> int:
+    """Give the most word pieces of a passage that is made for this encoder."""
+    return min(encoder.max_tokens, MAX_PASSAGE_TOKENS)
 
 
 def check_encoder(manifest: Manifest, encoder: Encoder) -> None:
-    """Check that vectors of this encoder can be compared with those of the index.
+    """Check that the index is one that this version makes with this encoder.
 
-    :raises IndexMismatchError: If the encoder, its weights or the kinds of views differ.
+    :raises IndexMismatchError: If the encoder, its weights, the kinds of views or the passage size differ.
     """
-    built = (manifest.encoder_name, manifest.encoder_revision, manifest.views_version)
-    running = (encoder.name, encoder.revision, VIEWS_VERSION)
+    built = (manifest.encoder_name, manifest.encoder_revision, manifest.views_version, manifest.max_tokens)
+    running = (encoder.name, encoder.revision, VIEWS_VERSION, max_passage_tokens(encoder))
     if built != running:
+        was, now = (
+            f"{name} ({revision[:8]}, views {views}, passages of {tokens} word pieces)"
+            for name, revision, views, tokens in (built, running)
+        )
         raise IndexMismatchError(
-            f"The index was built with encoder {built[0]} ({built[1][:8]}, views {built[2]}), this is "
-            f"{running[0]} ({running[1][:8]}, views {running[2]}); run: python -m ingest PATH "
+            f"The index was built with encoder {was}, this is {now}; run: python -m ingest PATH "
             "(PATH: the folder of the guide)"
         )
 

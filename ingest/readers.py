@@ -22,6 +22,7 @@ from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 
 from ingest.datatypes import Document, Line, Page, ReadingLimits, Span
 from ingest.errors import DocumentError
+from ingest.report import counted
 from ingest.webpage import Converted, convert_docx, convert_html
 
 __all__ = ["PLAIN_SUFFIXES", "SUPPORTED_SUFFIXES", "read_document"]
@@ -106,6 +107,10 @@ def read_document(path: Path, source: str, limits: ReadingLimits = ReadingLimits
     return _read_text(text, source, checksum)
 
 
+def _without_text(source: str) -> DocumentError:
+    return DocumentError(f"{source} holds no text: put the guide's text in it or take it away.")
+
+
 # Text and Markdown
 
 
@@ -116,7 +121,7 @@ def _decode(data: bytes, source: str) -> str:
         raise DocumentError(f"{source} is not a text file: save it as plain text in UTF-8, or give the PDF.")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not re.search(r"\w", text):
-        raise DocumentError(f"{source} holds no text: put the guide's text in it or take it away.")
+        raise _without_text(source)
     return text
 
 
@@ -145,10 +150,12 @@ def _read_markdown(text: str, source: str, checksum: str) -> Document:
 
 def _read_converted(converted: Converted, source: str, checksum: str) -> Document:
     if not re.search(r"\w", converted.markdown):
-        raise DocumentError(f"{source} holds no text: put the guide's text in it or take it away.")
+        raise _without_text(source)
     document = _read_markdown(converted.markdown, source, checksum)
-    words = converted.words_left_out
-    warnings = (f"{source}: {words} words of menus, forms and the page's foot were left out.",) * bool(words)
+    number = converted.words_left_out
+    were = "was" if number == 1 else "were"
+    words = f"{counted(number, 'word')} of menus, forms and the page's foot {were} left out."
+    warnings = (f"{source}: {words}",) * bool(number)
     return replace(document, title=document.title or converted.title, warnings=warnings)
 
 
@@ -252,10 +259,12 @@ def _read_pdf(data: bytes, source: str, checksum: str, limits: ReadingLimits) ->
         lines += page_lines
     if not lines and lost:
         raise _broken(source)
-    if not lines:
+    if not lines and any(_has_pictures(page) for page in reader.pages):
         raise DocumentError(
             f"{source} holds no text, only pictures of pages: run text recognition (OCR) on it first."
         )
+    if not lines:
+        raise _without_text(source)
     found = tuple(pages)
     empty = _warn_of_empty(tuple(page for page in pages if page.label not in lost), source)
     broken = (
@@ -270,6 +279,13 @@ def _read_pdf(data: bytes, source: str, checksum: str, limits: ReadingLimits) ->
         _pdf_title(reader, lines),
         warnings=(*broken, *empty, *_warn_of_rubbish(found, source)),
     )
+
+
+def _has_pictures(pdf_page: PageObject) -> bool:
+    try:
+        return len(pdf_page.images) > 0
+    except _PDF_FAILURES:
+        return False
 
 
 def _broken(source: str) -> DocumentError:

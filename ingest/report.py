@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from ingest.datatypes import Omission, Passage
 
-__all__ = ["Counts", "DocumentReport", "DocumentState", "Report", "compare_passages"]
+__all__ = ["Counts", "DocumentReport", "DocumentState", "Report", "compare_passages", "counted"]
 
 
 class DocumentState(StrEnum):
@@ -20,6 +20,7 @@ class DocumentState(StrEnum):
     REMOVED = "removed"
     DUPLICATE = "duplicate"  # the same bytes as another source, which stands for both
     FAILED = "failed"
+    UNREAD = "unread"  # there, but nothing that can be read: another kind of file, a link to nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Counts:
 class DocumentReport:
     """What became of one source.
 
-    :param problem: One sentence where the document failed, else "".
+    :param problem: One sentence where the document failed or is not read, else "".
     :param notices: What deserves a look (an empty page, suspicious text).
     :param other: The earlier name of a renamed source, the source that a duplicate repeats, else "".
     """
@@ -85,6 +86,11 @@ class Report:
     def needs_attention(self) -> bool:
         """Tell whether a document failed or the new index was held back."""
         return self.is_held_back or any(document.state is DocumentState.FAILED for document in self.documents)
+
+
+def counted(number: int, noun: str) -> str:
+    """Put a number before a noun, which takes an s where there is not one of it."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def compare_passages(before: Sequence[Passage], after: Sequence[Passage]) -> Counts:

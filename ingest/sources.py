@@ -14,10 +14,24 @@ from ingest.errors import ConfigError, GuideError, UsageError
 from ingest.readers import SUPPORTED_SUFFIXES
 from ingest.signs import parse_signs
 
-__all__ = ["FALLBACK_CONFIG", "Setup", "check_paths", "find_sources", "fingerprint", "read_setup"]
+__all__ = [
+    "FALLBACK_CONFIG",
+    "Setup",
+    "check_paths",
+    "find_sources",
+    "find_unread",
+    "fingerprint",
+    "read_setup",
+]
 
 FALLBACK_CONFIG = Path("corpus/guide.toml")  # for documents that have no guide.toml beside them
 _IGNORED_NAMES = {"readme", "license", "changelog"}  # stems of files about a folder, not of a guide
+# What people write documents in and no reader knows; a file of any other kind is taken for no document.
+_UNREAD_SUFFIXES = {
+    ".adoc", ".azw3", ".djvu", ".doc", ".docm", ".dot", ".dotx", ".epub", ".fb2", ".mht", ".mhtml", ".mobi",
+    ".odp", ".ods", ".odt", ".org", ".ott", ".pages", ".ppt", ".pptx", ".ps", ".rst", ".rtf", ".tex",
+    ".wpd", ".wps", ".xls", ".xlsx", ".xps",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +118,34 @@ def read_setup(paths: Sequence[Path], config: Path | None, fallback: Path) -> Se
     return Setup(guide, text, path.parent.resolve(), sign_texts)
 
 
-def _is_source(path: Path, folder: Path) -> bool:
+def _is_source(path: Path) -> bool:
+    return path.suffix.lower() in SUPPORTED_SUFFIXES and path.is_file()
+
+
+def _why_unread(path: Path) -> str:
+    """Say why a document is not read; "" for one that is, and for what is no document."""
+    suffix = path.suffix.lower()
+    if suffix in SUPPORTED_SUFFIXES and path.is_symlink() and not path.exists():
+        return "this is a link to a file that is not there; mend it or take it away."
+    if suffix in _UNREAD_SUFFIXES and not path.is_dir():
+        return "this kind of file is not read; save it as PDF, Word (.docx), HTML, Markdown or plain text."
+    return ""
+
+
+def _is_passed_over(path: Path, folder: Path) -> bool:
     is_hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
-    return (
-        path.is_file()
-        and path.suffix.lower() in SUPPORTED_SUFFIXES
-        and not is_hidden
-        and path.stem.lower() not in _IGNORED_NAMES
-    )
+    return is_hidden or path.stem.lower() in _IGNORED_NAMES
 
 
-def _list_folder(folder: Path, patterns: Sequence[str]) -> dict[str, Path]:
+def _list_folder(folder: Path, patterns: Sequence[str], pattern_folder: Path | None) -> dict[str, Path]:
+    """List what the patterns choose in their own folder, everything in any other: name -> path."""
+    is_home = pattern_folder is not None and folder.resolve() == pattern_folder
     files: set[Path] = set()
-    for pattern in patterns:
+    for pattern in patterns if patterns and is_home else ("**/*",):
         try:
             if ".." in Path(pattern).parts:
                 raise ValueError("above the folder")
-            files.update(file for file in folder.glob(pattern) if _is_source(file, folder))
+            files.update(file for file in folder.glob(pattern) if not _is_passed_over(file, folder))
         # Path.glob refuses "" with ValueError, "/x" with NotImplementedError and "." with IndexError.
         except (ValueError, NotImplementedError, IndexError) as exc:
             raise ConfigError(
@@ -149,8 +174,8 @@ def find_sources(
         if path.is_file():
             items = {path.name: path}
         else:
-            is_home = pattern_folder is not None and path.resolve() == pattern_folder
-            items = _list_folder(path, patterns if patterns and is_home else ("**/*",))
+            listed = _list_folder(path, patterns, pattern_folder)
+            items = {source: file for source, file in listed.items() if _is_source(file)}
         for source, file in sorted(items.items()):
             if file.resolve() in places:
                 continue
@@ -162,6 +187,19 @@ def find_sources(
             found[source] = file
             places.add(file.resolve())
     return dict(sorted(found.items()))
+
+
+def find_unread(paths: Sequence[Path], setup: Setup) -> dict[str, str]:
+    """List the documents in folders that are there and cannot be read: name -> why, and what to do."""
+    named = setup.guide.warning_signs
+    signs = (setup.folder / named).resolve() if named else None
+    return {
+        name: why
+        for folder in paths
+        if folder.is_dir()
+        for name, file in _list_folder(folder, setup.guide.sources, setup.folder).items()
+        if (why := _why_unread(file)) and (signs is None or signs not in file.resolve().parents)
+    }
 
 
 def fingerprint(paths: Sequence[Path], config: Path | None, fallback_config: Path = FALLBACK_CONFIG) -> str:

@@ -434,3 +434,18 @@ def test_a_line_that_is_no_judgment_is_named_by_file_and_number(tmp_path: Path, 
         read_judgments(file)
     assert str(caught.value).startswith(f"{file} line 3 is not a judgment")
     assert "README.md" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"), [({"id": "q"}, "turns"), (GOOD | {"turns": [{"kind": "answer"}]}, "q")]
+)
+def test_a_key_that_is_missing_is_named_in_plain_words(
+    tmp_path: Path, line: dict[str, Any], key: str
+) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps(line), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_judgments(file)
+    assert str(caught.value) == (
+        f"{file} line 1 is not a judgment (the key '{key}' is missing); the form is in README.md."
+    )

@@ -229,6 +229,16 @@ def test_a_copy_of_a_document_is_reported_and_left_out(bench: Workbench) -> None
     assert {p.source for p in bench.live().passages} == {"a copy.md"}
 
 
+def test_empty_files_are_reported_as_empty_and_not_as_copies(bench: Workbench) -> None:
+    for name in ("empty.md", "empty.pdf", "empty.txt"):
+        bench.write(name, b"")
+    report = bench.ingest()
+    for name in ("empty.md", "empty.pdf", "empty.txt"):
+        document = report_of(report, name)
+        assert document.state is DocumentState.FAILED
+        assert document.problem.startswith(f"{name} is an empty file")
+
+
 def test_a_document_that_becomes_a_copy_of_another_gives_its_own_passages_up(bench: Workbench) -> None:
     bench.write("knives.md", OTHER)
     bench.ingest()
@@ -574,6 +584,43 @@ def test_hidden_files_readmes_and_what_is_no_document_are_passed_over(corpus: Pa
     found = find_sources([corpus])
     assert list(found) == sorted([*names, "plants.md"])
     assert found["sub/deeper/c.pdf"] == corpus / "sub" / "deeper" / "c.pdf"
+
+
+def test_a_document_of_a_kind_that_is_not_read_is_reported_with_the_reason(bench: Workbench) -> None:
+    bench.write("guide.toml", 'title = "T"\nwarning_signs = "signs"\nevaluation = "questions.jsonl"')
+    unread = ["old.doc", "b.RTF", "sub/c.odt", "d.epub"]
+    passed_over = [
+        ".hidden.doc", "~$old.doc", ".git/x.doc", "signs/sources.odt", "signs/a.toml", "questions.jsonl",
+        "picture.png", "script.py", "noending", "data.csv", "README.rst", "plants.md~",
+    ]  # fmt: skip
+    for name in unread + passed_over:
+        bench.write(name, b"")
+    (bench.corpus / "folder.doc").mkdir()
+    (bench.corpus / "dangling.md").symlink_to(bench.corpus / "gone.md")
+    (bench.corpus / "dangling.png").symlink_to(bench.corpus / "gone.png")
+    for _ in range(2):  # also where nothing has to be done
+        report = bench.ingest()
+        found = {d.source: d.problem for d in report.documents if d.state is DocumentState.UNREAD}
+        assert sorted(found) == sorted([*unread, "dangling.md"])
+        assert found.pop("dangling.md").startswith("this is a link to a file that is not there;")
+        assert all(why.startswith("this kind of file is not read; save it as PDF") for why in found.values())
+        assert list(states(report)) == sorted([*unread, "dangling.md", "plants.md"])
+        assert not report.needs_attention
+
+
+def test_what_the_patterns_do_not_choose_is_not_mentioned(bench: Workbench) -> None:
+    bench.write("guide.toml", 'title = "T"\nsources = ["plants.md", "more/*"]')
+    bench.write("old.doc", b"")
+    bench.write("more/new.doc", b"")
+    assert list(states(bench.ingest())) == ["more/new.doc", "plants.md"]
+
+
+def test_a_folder_with_nothing_but_what_is_not_read_is_told_so(bench: Workbench) -> None:
+    (bench.corpus / "plants.md").rename(bench.corpus / "plants.doc")
+    with pytest.raises(
+        DocumentError, match=r"There is no document .* plants\.doc: this kind of file is not read"
+    ):
+        bench.ingest()
 
 
 def test_a_file_that_is_named_is_read_whatever_its_name(corpus: Path) -> None:

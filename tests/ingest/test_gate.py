@@ -131,6 +131,15 @@ def test_another_encoder_is_compared_with_the_one_of_the_live_index(
     assert report.losses[0].startswith("recall@5 falls from 100.0 to ")
 
 
+def test_an_index_with_another_passage_size_is_compared_too(judged_corpus: Path, tmp_path: Path) -> None:
+    folder, short = tmp_path / "index", FakeEncoder()
+    short.max_tokens = 40
+    update(judged_corpus, folder)
+    (judged_corpus / "plants.md").write_text(GUIDE.replace("Check the leaves once a week.", "Look at it."))
+    report = ingest([judged_corpus], folder, make_encoder=lambda name: short)
+    assert report.losses[0].startswith("recall@5 falls from 100.0 to ")
+
+
 def test_recall_is_the_share_of_quotes_in_the_first_five_passages(corpus: Path, tmp_path: Path) -> None:
     """Ensures that it agrees with a count by hand: all passages by similarity, plainly sorted."""
     update(corpus, tmp_path / "index")

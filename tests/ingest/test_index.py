@@ -288,7 +288,7 @@ def test_a_missing_file_is_named_and_none_that_is_present(folder: Path, missing:
     assert f"python -m ingest PATH --rebuild --index {folder}" in message
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name != "manifest.json"])
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["one bit", "cut short", "empty", "longer"])
 def test_a_damaged_file_is_named_and_no_other(folder: Path, name: str, damage: str) -> None:
     path = live_folder(folder) / name
@@ -317,7 +317,25 @@ def test_a_damaged_manifest_is_named(folder: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(IndexDamagedError) as caught:
         load_live(folder)
-    assert str(path) in str(caught.value)
+    assert f"{path} is damaged" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "old", ['"created": "20', '"max_tokens": 256', '"checksum": "', '"checksum"', "plants"]
+)
+def test_any_change_of_the_manifest_is_damage_and_the_next_ingest_mends_it(
+    folder: Path, corpus: Path, old: str
+) -> None:
+    path = live_folder(folder) / "manifest.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(old, f"{old[:-1]}9", 1), encoding="utf-8")
+    for read in (load_live, lambda folder: read_manifest(folder, live_name(folder))):
+        with pytest.raises(
+            IndexDamagedError, match=f"{path} is damaged; run: python -m ingest PATH --rebuild"
+        ):
+            read(folder)
+    ingest_folder(corpus, folder)
+    assert load_live(folder).passages
 
 
 @pytest.mark.parametrize(
@@ -325,7 +343,9 @@ def test_a_damaged_manifest_is_named(folder: Path, text: str) -> None:
 )
 def test_a_manifest_that_says_other_than_the_files_is_damage(folder: Path, key: str, value: object) -> None:
     path = live_folder(folder) / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), key: value}))
+    content = {**json.loads(path.read_text(encoding="utf-8")), key: value}
+    del content["checksum"]
+    path.write_bytes(index._dump_manifest(content))  # whose own checksum is right
     with pytest.raises(IndexDamagedError):
         load_live(folder)
 
@@ -392,6 +412,15 @@ def test_another_encoder_is_a_mismatch_that_names_both(
 def test_other_views_are_a_mismatch(folder: Path, encoder: FakeEncoder) -> None:
     manifest = dataclasses.replace(read_manifest(folder, live_name(folder)), views_version=VIEWS_VERSION + 1)
     with pytest.raises(IndexMismatchError, match=f"views {VIEWS_VERSION + 1}.*views {VIEWS_VERSION}"):
+        check_encoder(manifest, encoder)
+
+
+def test_another_passage_size_is_a_mismatch(folder: Path, encoder: FakeEncoder) -> None:
+    manifest = read_manifest(folder, live_name(folder))
+    encoder.max_tokens = 512
+    check_encoder(manifest, encoder)  # it reads more than a passage ever has
+    encoder.max_tokens = 40
+    with pytest.raises(IndexMismatchError, match=r"passages of 256 .*passages of 40 .*python -m ingest PATH"):
         check_encoder(manifest, encoder)
 
 

@@ -62,7 +62,7 @@ def test_an_ingest_reports_each_document_and_the_index_and_exits_0(
     assert run(corpus, "--index", folder) == 0
     live = load_live(folder)
     count = len(live.passages)
-    assert f"plants.md: 1 pages, {count} passages ({count} added, 0 changed, 0 kept, 0 removed)" in run.out
+    assert f"plants.md: 1 page, {count} passages ({count} added, 0 changed, 0 kept, 0 removed)" in run.out
     assert f"Index {live.name} live: {count} passages, {len(live.views)} vectors" in run.out
     assert run.err == ""
 
@@ -96,7 +96,7 @@ def test_a_document_that_fails_is_named_with_its_problem_and_exits_1(
     run(corpus, "--index", folder)
     (corpus / "knives.md").write_bytes(b"")
     assert run(corpus, "--index", folder) == 1
-    assert "knives.md: FAILED; its 1 earlier passages are kept\n    knives.md is an empty file" in run.out
+    assert "knives.md: FAILED; its 1 earlier passage is kept\n    knives.md is an empty file" in run.out
 
 
 def test_a_removed_document_is_named_and_is_no_problem(run: Shell, corpus: Path, folder: Path) -> None:
@@ -105,7 +105,33 @@ def test_a_removed_document_is_named_and_is_no_problem(run: Shell, corpus: Path,
     run(corpus, "--index", folder)
     path.unlink()
     assert run(corpus, "--index", folder) == 0
-    assert "knives.md: removed, 1 passages gone" in run.out
+    assert "knives.md: removed, 1 passage gone" in run.out
+
+
+def test_a_document_that_is_not_read_is_left_out_with_the_reason(
+    run: Shell, corpus: Path, folder: Path
+) -> None:
+    (corpus / "old.doc").write_bytes(b"x")
+    assert run(corpus, "--index", folder) == 0
+    assert "old.doc: left out, this kind of file is not read; save it as PDF, Word (.docx)" in run.out
+
+
+def test_one_of_anything_is_told_in_the_singular(run: Shell, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "guide.md"
+    path.write_text("# Guide\n\nUse pots.\n")
+    (tmp_path / "guide.toml").write_text('title = "Guide"')
+    assert run(path, "--index", folder) == 0
+    live = live_name(folder)
+    assert run.out.startswith(
+        "guide.md: 1 page, 1 passage (1 added, 0 changed, 0 kept, 0 removed)\n"
+        "    left out: title, 1 word in 1 place (first: 'Guide')\n"
+        f"Index {live} live: 1 passage, 1 vector (1 document read, 1 text encoded), "
+    )
+    assert run("status", "--index", folder) == 0
+    assert "guide.md: 1 page, 1 passage, sha256 " in run.out
+    assert run.out.endswith("1 passage, 1 vector, 1 place left out\n")
+    assert run("verify", "--index", folder) == 0
+    assert "every quote of 1 passage is found in its page" in run.out
 
 
 def test_what_was_left_out_is_reported(run: Shell, folder: Path, tmp_path: Path) -> None:
@@ -218,7 +244,8 @@ def test_a_locked_index_is_named(
 def test_an_empty_folder_exits_1(run: Shell, tmp_path: Path, folder: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert run(tmp_path / "empty", "--index", folder, "--config", ROOT / "corpus" / "guide.toml") == 1
-    assert run.err.startswith(f"There is no document in {tmp_path / 'empty'}; put a guide there")
+    assert run.err.startswith(f"There is no document in {tmp_path / 'empty'}; put a guide there (")
+    assert "guide.toml" not in run.err  # the one that was named chooses among files of its own folder
 
 
 def test_output_that_cannot_show_a_character_is_no_reason_to_fail(corpus: Path, folder: Path) -> None:
@@ -255,7 +282,7 @@ def test_status_says_what_the_index_holds(run: Shell, corpus: Path, folder: Path
     assert f"generation {live.name}, made {live.manifest.created}" in run.out
     assert f"Encoder fake (1), dimension {live.manifest.dimension}" in run.out
     digest = hashlib.sha256(GUIDE.encode()).hexdigest()
-    assert f"plants.md: 1 pages, {len(live.passages)} passages, sha256 {digest[:12]}" in run.out
+    assert f"plants.md: 1 page, {len(live.passages)} passages, sha256 {digest[:12]}" in run.out
     assert run("status", "--index", folder, "--json") == 0
     status = json.loads(run.out)
     assert status["generation"] == live.name
@@ -284,12 +311,29 @@ def test_verify_finds_a_whole_index_whole(run: Shell, corpus: Path, folder: Path
     assert json.loads(run.out) == {"generation": live_name(folder), "lost_quotes": []}
 
 
-def test_verify_finds_a_file_whose_checksum_is_wrong(run: Shell, corpus: Path, folder: Path) -> None:
+@pytest.mark.parametrize("name", ["status", "verify"])
+def test_a_file_whose_checksum_is_wrong_is_found(run: Shell, corpus: Path, folder: Path, name: str) -> None:
     run(corpus, "--index", folder)
     path = folder / "generations" / live_name(folder) / "pages.jsonl"
     path.write_bytes(path.read_bytes().replace(b"once", b"ones"))
-    assert run("verify", "--index", folder) == 1
+    assert run(name, "--index", folder) == 1
+    assert run.out == ""
     assert f"{path} is damaged; run: python -m ingest PATH --rebuild --index {folder}" in run.err
+
+
+@pytest.mark.parametrize("name", ["status", "verify"])
+def test_a_damaged_manifest_is_named_with_the_command(
+    run: Shell, corpus: Path, folder: Path, name: str
+) -> None:
+    run(corpus, "--index", folder)
+    path = folder / "generations" / live_name(folder) / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b'"created": "20', b'"created": "XX'))
+    assert run(name, "--index", folder) == 1
+    assert f"{path} is damaged; run: python -m ingest PATH --rebuild --index {folder}" in run.err
+    assert run.out == ""
+    assert run(corpus, "--index", folder) == 0
+    assert "was up to date" not in run.out
+    assert run(name, "--index", folder) == 0
 
 
 def forge(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
@@ -299,7 +343,8 @@ def forge(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     (home / name).write_bytes(data)
     manifest = json.loads((home / "manifest.json").read_text(encoding="utf-8"))
     manifest["files"][name] = hashlib.sha256(data).hexdigest()
-    (home / "manifest.json").write_text(json.dumps(manifest))
+    del manifest["checksum"]
+    (home / "manifest.json").write_bytes(index._dump_manifest(manifest))
 
 
 @pytest.mark.parametrize(

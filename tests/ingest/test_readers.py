@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from fpdf import FPDF
+from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from pypdf.constants import PageLabelStyle
 from pypdf.errors import DependencyError
@@ -185,9 +186,20 @@ def test_an_empty_page_stays_and_is_named(tmp_path: Path) -> None:
     assert document.warnings == ("made.pdf: page 2 holds no text (empty or scanned).",)
 
 
-def test_a_pdf_without_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DocumentError, match="text recognition"):
+def test_a_pdf_of_blank_pages_is_refused_without_advice_on_text_recognition(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"made\.pdf holds no text: put the guide's text in it") as caught:
         read_document(_pdf(tmp_path, "", ""), "made.pdf")
+    assert "OCR" not in str(caught.value)
+
+
+def test_a_pdf_of_pictures_needs_text_recognition(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.add_page()
+    pdf.image(Image.new("L", (8, 8)), w=100)
+    pdf.output(str(tmp_path / "scan.pdf"))
+    with pytest.raises(DocumentError, match=r"only pictures of pages: run text recognition \(OCR\)"):
+        read_document(tmp_path / "scan.pdf", "scan.pdf")
 
 
 def test_a_locked_pdf_is_refused(tmp_path: Path) -> None:
