@@ -5,7 +5,6 @@ through them again, so the server keeps nothing of anybody. A new generation of 
 before the next message.
 """
 
-import hashlib
 import logging
 import os
 import threading
@@ -15,9 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from bot import safety, sign_judge, sign_likeness, sign_words
 from bot.answer import (
     MAX_LEAD_WORDS,
     MIN_DENSE,
@@ -48,8 +44,9 @@ from bot.render import (
     small_talk_note,
 )
 from bot.retrieve import Retrieval, Retriever
-from bot.safety import Assessment, Gate, Standing, encode_examples, universal_signs
-from bot.sign_encoder import load_sign_encoder
+from bot.safety import Assessment, Gate, Standing, universal_signs
+from bot.sign_encoder import kept_examples, load_sign_encoder
+from bot.sign_examples import Examples, make_examples, read_examples, state_of, write_examples
 from bot.understand import (
     Context,
     Query,
@@ -60,7 +57,7 @@ from bot.understand import (
     split_questions,
     understand,
 )
-from ingest.datatypes import Encoder, Matrix, Passage, PassageKind
+from ingest.datatypes import Encoder, Passage, PassageKind
 from ingest.encode import BUNDLED_MODEL, TRAINED_NAME, load_query_encoder
 from ingest.errors import GuideError, IndexWithdrawnError
 from ingest.index import Generation, WarningSigns, check_encoder, live_name, load_live
@@ -140,25 +137,24 @@ def _make_engine(
     )
 
 
-def _sign_examples(signs: WarningSigns, encoder: Encoder, cache: Path) -> Matrix:
-    """Encode the example wordings of the signs, once for each state of signs, encoder and gate.
+def _sign_examples(signs: WarningSigns, encoder: Encoder, cache: Path) -> Examples:
+    """Give the example wordings of the signs, made once for each state of signs, encoder and gate.
 
-    Thousands of wordings take half a minute, which no first visitor should wait for; the file is only a
-    saving, and an index folder that cannot be written works without it.
+    Those that come with the product are kept with it. Others take minutes, which no visitor should wait for
+    twice; the file is only a saving, and an index folder that cannot be written works without it.
     """
-    modules = (safety, sign_words, sign_judge, sign_likeness)  # they decide in which spelling it is done
-    code = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
-    state = hashlib.sha256(repr((signs, encoder.name, encoder.revision)).encode() + code).hexdigest()
-    path = cache / f"sign-examples-{state[:16]}.npy"
-    try:
-        return np.asarray(np.load(path), dtype=np.float32)
-    except (OSError, ValueError):
-        examples = encode_examples(signs, encoder)
+    state = state_of(signs, encoder)
+    path = cache / f"sign-examples-{state[:16]}.safetensors"
+    examples = kept_examples(state) or read_examples(path, state)
+    if examples is not None:
+        return examples
+    logger.info("The example wordings of the warning signs are new; they are encoded once, in some minutes.")
+    examples = make_examples(signs, encoder)
     try:
         cache.mkdir(exist_ok=True)
-        staged = path.with_suffix(f".{os.getpid()}.tmp.npy")
-        np.save(staged, examples)
-        for old in cache.glob("sign-examples-*.npy"):
+        staged = path.with_suffix(f".{os.getpid()}.tmp")
+        write_examples(staged, examples, state)
+        for old in cache.glob("sign-examples-*"):
             if old != staged:
                 old.unlink(missing_ok=True)
         staged.replace(path)

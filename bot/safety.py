@@ -13,13 +13,14 @@ from pathlib import Path
 
 from bot.datatypes import Urgency, Warning  # the word of the field
 from bot.memory import Memory
+from bot.sign_examples import Examples
 from bot.sign_judge import Judge
-from bot.sign_likeness import Likeness, encode_examples
+from bot.sign_likeness import Likeness
 from bot.sign_words import MAX_CHARACTERS, trained_reader
-from ingest.datatypes import Encoder, Matrix
+from ingest.datatypes import Encoder
 from ingest.signs import EmergencyNumbers, Message, Sign, WarningSigns, parse_signs
 
-__all__ = ["MAX_CHARACTERS", "Assessment", "Gate", "Standing", "encode_examples", "universal_signs"]
+__all__ = ["MAX_CHARACTERS", "Assessment", "Gate", "Standing", "universal_signs"]
 
 SHORT_MESSAGE = 8  # words; a message so short is also read together with those before it
 MAX_SHORT_WORDS = 40  # with all its small words a short message is no longer than this
@@ -83,7 +84,7 @@ class Gate:
     :param signs: What to look for; ``universal_signs().merge(...)`` for a guide with signs of its own.
     :param numbers: Whom to call, in the words of the region.
     :param encoder: For comparison by meaning; without it only the wordings are used.
-    :param examples: From ``encode_examples`` with the same signs and encoder; else encoded at first use.
+    :param examples: From ``sign_examples`` with the same signs and encoder; else made at first use.
     """
 
     def __init__(
@@ -91,12 +92,12 @@ class Gate:
         signs: WarningSigns,
         numbers: EmergencyNumbers,
         encoder: Encoder | None = None,
-        examples: Matrix | None = None,
+        examples: Examples | None = None,
     ) -> None:
         self._signs = signs
         self._numbers = numbers
         self._reader, self._phrases = trained_reader(signs)
-        self._likeness = Likeness(signs, self._reader, self._phrases, encoder, examples) if encoder else None
+        self._likeness = Likeness(signs, encoder, examples) if encoder else None
         self._known: Memory[tuple[list[Sign], bool]] = Memory(MAX_KNOWN)
         self._known_joined: Memory[list[Sign]] = Memory(MAX_KNOWN)
 

@@ -25,7 +25,7 @@ from transformers import BertModel
 
 from bot.datatypes import Urgency
 from bot.safety import universal_signs
-from bot.sign_likeness import examples_of
+from bot.sign_examples import examples_of
 from bot.sign_words import trained_reader
 from ingest.signs import TIERS, WarningSigns, read_signs
 from training.data import read_guides

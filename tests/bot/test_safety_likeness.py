@@ -1,26 +1,30 @@
 """Likeness to example wordings: what it adds, against a plain computation."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bot import sign_encoder, sign_likeness
+from bot import sign_encoder, sign_examples
+from bot.chat import _sign_examples
 from bot.datatypes import Urgency
-from bot.safety import Gate, encode_examples, universal_signs
-from bot.sign_encoder import KEPT_EXAMPLES, SIGN_LAYERS, TRAINED_OVER, SignEncoder, load_sign_encoder
-from bot.sign_likeness import (
-    LANDMARKS,
+from bot.safety import Gate, universal_signs
+from bot.sign_encoder import SIGN_LAYERS, TRAINED_OVER, kept_examples, load_sign_encoder
+from bot.sign_examples import (
     SHARPNESS,
     SMOOTHNESS,
     SPELLING,
     Example,
-    Likeness,
     _grams,
     examples_of,
     landmarks_of,
+    make_examples,
+    read_examples,
     state_of,
+    write_examples,
 )
+from bot.sign_likeness import Likeness
 from bot.sign_words import trained_reader
 from ingest.datatypes import Matrix
 from ingest.encode import TRAINED_LAYERS, TRAINED_SHA256, OnnxEncoder
@@ -92,50 +96,75 @@ def test_a_wording_like_an_example_is_a_sign() -> None:
     assert gate.assess(["which stretch is best for me"]).urgency is Urgency.NONE
 
 
-def test_examples_made_beforehand_change_nothing() -> None:
-    """ensures that the kept examples are those that the gate would make itself."""
-    given = Gate(signs(), EmergencyNumbers(), Letters(), encode_examples(signs(), Letters()))
+def test_kept_examples_change_nothing(tmp_path: Path) -> None:
+    """ensures that what a file keeps is what the gate would make itself, for one state of the signs only."""
+    state = state_of(signs(), Letters())
+    write_examples(tmp_path / "kept", make_examples(signs(), Letters()), state)
+    kept = read_examples(tmp_path / "kept", state)
+    assert kept is not None
+    given = Gate(signs(), EmergencyNumbers(), Letters(), kept)
     fresh = Gate(signs(), EmergencyNumbers(), Letters())
     for text in ("the chair is wet again", "a wet day in the garden", "hold the chair"):
         assert given.assess([text]).urgency is fresh.assess([text]).urgency
+    assert read_examples(tmp_path / "kept", "00" * 32) is None
+    (tmp_path / "kept").write_bytes(b"damaged")
+    assert read_examples(tmp_path / "kept", state) is None
+    assert read_examples(tmp_path / "missing", state) is None
+
+
+def test_examples_are_made_once_for_each_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ensures that a second start reads them, that a change makes them anew, and that one file is left."""
+    made = []
+
+    def noted(*args: Any) -> Any:
+        made.append(args)
+        return make_examples(*args)
+
+    monkeypatch.setattr("bot.chat.make_examples", noted)
+    for times, text in ((1, SIGNS), (1, SIGNS), (2, SIGNS.replace("thanks a lot", "many thanks"))):
+        examples = _sign_examples(parse_signs({"signs.toml": text}), Letters(), tmp_path / "cache")
+        assert len(made) == times
+        assert len(examples.texts) == 7
+        assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 @pytest.mark.parametrize("many", [100, 4])
 def test_the_weights_solve_the_regression(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     """ensures that the weights are those of the formula, computed pair by pair, for all examples or some."""
-    monkeypatch.setattr(sign_likeness, "LANDMARKS", many)
+    monkeypatch.setattr(sign_examples, "LANDMARKS", many)
     texts = [text.casefold() for text in [*signs().signs[0].examples, *signs().harmless]]
     examples = examples_of(signs(), *trained_reader(signs()))
     assert [example.text for example in examples] == texts
     chosen = landmarks_of(examples)
     assert len(chosen) == min(many, len(texts))
-    rows = encode_examples(signs(), Letters())
-    weights = rows[:, 26:]
+    made = make_examples(signs(), Letters())
     vectors = Letters().encode_passages(texts)
-    np.testing.assert_allclose(rows[:, :26], vectors[chosen], atol=1e-6)
+    assert made.texts == tuple(texts[at] for at in chosen)
+    np.testing.assert_allclose(made.vectors, vectors[chosen], atol=1e-6)
     grams = [_grams(text) for text in texts]
-    shared = sorted({gram for found in grams for gram in found if sum(gram in other for other in grams) > 1})
-    rarity = [np.log(len(texts) / sum(gram in other for other in grams)) for gram in shared]
+    near = [grams[at] for at in chosen]
+    shared = sorted({gram for found in near for gram in found if sum(gram in other for other in near) > 1})
+    rarity = [np.log(len(near) / sum(gram in other for other in near)) for gram in shared]
     spelled = np.array(
         [[(gram in found) * value for gram, value in zip(shared, rarity, strict=True)] for found in grams]
     )
     spelled /= np.maximum(np.linalg.norm(spelled, axis=1, keepdims=True), 1e-9)
     kernel = np.exp(SHARPNESS * (vectors @ vectors.T - 1)) + SPELLING * spelled @ spelled.T
-    near = kernel[:, chosen]
+    column = kernel[:, chosen]
     expected = np.linalg.solve(
-        near.T @ near + SMOOTHNESS * kernel[np.ix_(chosen, chosen)],
-        near.T @ np.where(np.arange(len(texts)) < 3, 1.0, -1.0),
+        column.T @ column + SMOOTHNESS * kernel[np.ix_(chosen, chosen)],
+        column.T @ np.where(np.arange(len(texts)) < 3, 1.0, -1.0),
     )
-    assert weights.shape == (len(chosen), 3 + 1)
-    for column in range(4):  # an emergency is at least of every tier, and the only sign is that one
-        assert weights[:, column] == pytest.approx(expected, abs=1e-2)
+    assert made.weights.shape == (len(chosen), 3 + 1)
+    for at in range(4):  # an emergency is at least of every tier, and the only sign is that one
+        assert made.weights[:, at] == pytest.approx(expected, abs=1e-2)
 
 
 def test_half_of_the_landmarks_are_of_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     """ensures that neither side crowds the other out, and that one makes room where the other is small."""
     examples = [Example(f"sign {at}", 0, 3) for at in range(20)]
     examples += [Example(f"fine {at}", -1, 0) for at in range(30)]
-    monkeypatch.setattr(sign_likeness, "LANDMARKS", 16)
+    monkeypatch.setattr(sign_examples, "LANDMARKS", 16)
     chosen = landmarks_of(examples)
     assert sum(examples[at].sign >= 0 for at in chosen) == 8
     assert (len(chosen), chosen) == (16, sorted(chosen))
@@ -175,7 +204,7 @@ def test_the_whole_message_counts_beside_its_parts(
 
 
 @pytest.fixture(scope="module")
-def encoder() -> SignEncoder:
+def encoder() -> OnnxEncoder:
     return load_sign_encoder()
 
 
@@ -198,7 +227,7 @@ def test_damaged_layers_are_named(
 
 
 @pytest.mark.model
-def test_the_served_vectors_are_the_trained_ones(encoder: SignEncoder) -> None:
+def test_the_served_vectors_are_the_trained_ones(encoder: OnnxEncoder) -> None:
     """ensures that the graph computes what was trained, for short and long, none and too long texts."""
     import torch  # noqa: PLC0415 - seconds to import
     from safetensors.torch import load_file  # noqa: PLC0415
@@ -214,32 +243,33 @@ def test_the_served_vectors_are_the_trained_ones(encoder: SignEncoder) -> None:
     np.testing.assert_allclose(encoder.encode_queries(texts), expected, atol=1e-3)
 
 
-def product_signs() -> WarningSigns:
-    return universal_signs().merge(read_signs(ROOT / "corpus" / "warning-signs"))
-
-
-def test_what_is_kept_belongs_to_the_examples_of_the_product(encoder: SignEncoder) -> None:
-    """ensures that nobody changes an example or the regression and forgets what is kept of them."""
-    examples = examples_of(product_signs(), *trained_reader(product_signs()))
-    kept = encoder.kept_examples(state_of(examples, encoder))
-    assert kept is not None
-    assert kept.shape == (min(LANDMARKS, len(examples)), encoder.dimension + 3 + len(product_signs().signs))
-    assert encoder.kept_examples("00" * 32) is None
+@pytest.mark.parametrize("has_own", [True, False])
+def test_the_examples_of_the_product_are_kept(has_own: bool) -> None:
+    """ensures that nobody changes an example, or the code that reads it, and forgets what is kept."""
+    signs = universal_signs()
+    if has_own:
+        signs = signs.merge(read_signs(ROOT / "corpus" / "warning-signs"))
+    encoder = load_sign_encoder()
+    kept = kept_examples(state_of(signs, encoder))
+    assert kept is not None, "run: python -m training.sign_examples"
+    assert len(kept.texts) == sign_examples.LANDMARKS
+    assert kept.vectors.shape == (len(kept.texts), encoder.dimension)
+    assert kept.weights.shape == (len(kept.texts), 3 + len(signs.signs))
+    assert kept_examples("00" * 32) is None
 
 
 @pytest.mark.model
-def test_kept_vectors_are_those_that_would_be_computed(encoder: SignEncoder, tmp_path: Path) -> None:
-    """ensures that keeping them only saves time, and that a damaged file costs no more than that."""
-    examples = examples_of(product_signs(), *trained_reader(product_signs()))
-    texts = [examples[at].text for at in landmarks_of(examples)][::400]
-    assert isinstance(encoder._model, OnnxEncoder)
-    computed = encoder.encode_queries(texts)
-    np.testing.assert_allclose(encoder.encode_passages([*texts, "new here"])[:-1], computed, atol=2e-3)
-    kept = encoder.kept_examples(state_of(examples, encoder))
+def test_kept_vectors_are_those_that_would_be_computed(encoder: OnnxEncoder) -> None:
+    """ensures that keeping them only saves time."""
+    kept = kept_examples(state_of(universal_signs(), encoder))
     assert kept is not None
-    np.testing.assert_allclose(kept[::400, : encoder.dimension], computed, atol=2e-3)
-    damaged = tmp_path / "kept.safetensors"
-    damaged.write_bytes(KEPT_EXAMPLES.read_bytes()[:-1])
-    without = SignEncoder(encoder._model, damaged, sign_encoder.KEPT_SHA256)
-    np.testing.assert_allclose(without.encode_passages(texts), computed, atol=1e-5)
-    assert without.kept_examples(state_of(examples, encoder)) is None
+    computed = encoder.encode_queries(list(kept.texts[::400]))
+    np.testing.assert_allclose(kept.vectors[::400], computed, atol=2e-3)
+
+
+def test_a_damaged_file_of_kept_examples_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ensures that examples are loaded by checksum, and made anew where they are damaged."""
+    for name in sign_encoder.KEPT_EXAMPLES:
+        (tmp_path / name).write_bytes((sign_encoder.WEIGHTS / name).read_bytes()[:-1])
+    monkeypatch.setattr(sign_encoder, "WEIGHTS", tmp_path)
+    assert kept_examples(state_of(universal_signs(), load_sign_encoder())) is None
