@@ -92,6 +92,9 @@ class BotLike(Protocol):
     def holds(self, passage_ids: Sequence[str]) -> bool:
         """Tell whether the guide still holds all of these passages, as they were."""
 
+    def keep_ready(self) -> None:
+        """Make each new guide ready ahead of its first message, for as long as the page is served."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -431,11 +434,15 @@ def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
 
 
 def _warm(bot: BotLike) -> None:
-    """Answer a starter question in the background: much of the bot is made at its first answer."""
+    """Answer a starter question in the background, for much of the bot is made at its first answer.
+
+    The same thread keeps the bot ready when the guide is replaced.
+    """
 
     def ask_first() -> None:
         for question in bot.starters()[:1]:
             answer_message(bot, question, Conversation())
+        bot.keep_ready()
 
     threading.Thread(target=ask_first, daemon=True, name="warm").start()
 

@@ -34,6 +34,9 @@ class FakeBot:
     def holds(self, passage_ids: Sequence[str]) -> bool:
         return not passage_ids
 
+    def keep_ready(self) -> None:
+        pass
+
     def reply(self, message: str, history: Sequence[Mapping[str, str]]) -> Answer:
         self.history = list(history)
         if message == "no index":

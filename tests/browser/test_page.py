@@ -52,6 +52,9 @@ class MadeUpBot:
     def holds(self, passage_ids: Sequence[str]) -> bool:
         return not passage_ids
 
+    def keep_ready(self) -> None:
+        pass
+
     def reply(self, message: str, history: Sequence[Mapping[str, str]]) -> Answer:
         said = [earlier["content"] for earlier in history if earlier["role"] == "user"]
         plain = Answer(kind=AnswerKind.SMALLTALK, disclaimer=DISCLAIMER, note=f"Message {len(said) + 1}.")
