@@ -14,7 +14,7 @@ import pytest
 from bot import chat
 from bot.chat import Bot, load_bot
 from bot.datatypes import Answer
-from bot.page import CHANGED, Conversation, answer_message, from_stored, to_chat, to_stored
+from bot.page import Conversation, answer_message, find_changed, from_stored, to_stored
 from ingest.build import ingest
 from ingest.index import KEPT_GENERATIONS, load_live
 from ingest.report import Report
@@ -104,7 +104,7 @@ def test_ten_reingests_under_load_fail_no_message_and_mix_none(corpus: Path, tmp
 def shown(bot: Bot, conversation: Conversation) -> list[bool]:
     """Tell of each answer whether it is marked."""
     stored = from_stored(to_stored(conversation))  # as it comes back from the browser
-    return [CHANGED in turn["content"] for turn in to_chat(bot, stored) if turn["role"] == "assistant"]
+    return find_changed(bot, [list(turn.passages) for turn in stored.messages if turn.role == "assistant"])
 
 
 def test_answers_of_an_earlier_guide_are_marked_and_no_others(corpus: Path, tmp_path: Path) -> None:
