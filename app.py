@@ -93,17 +93,16 @@ def _read_password(path: Path) -> str:
     return password
 
 
-def _documents(args: argparse.Namespace, title: str, operator: Operator) -> Middleware:
-    """Make the operator's page for the corpus that is served."""
+def _store(args: argparse.Namespace) -> DocumentStore:
+    """Make the folder of documents that the operator's page handles."""
 
     def run(is_forced: bool, progress: Progress) -> Report:
         return ingest([args.corpus], args.index, config=args.config, is_forced=is_forced, progress=progress)
 
-    store = DocumentStore(args.corpus, args.index, run, args.config)
-    return Documents, (), {"store": store, "operator": operator, "title": title}
+    return DocumentStore(args.corpus, args.index, run, args.config)
 
 
-def _bring_up_to_date(args: argparse.Namespace) -> None:
+def _bring_up_to_date(args: argparse.Namespace, store: DocumentStore) -> None:
     report = ingest([args.corpus], args.index, config=args.config)
     for document in report.documents:
         if document.problem:
@@ -116,9 +115,10 @@ def _bring_up_to_date(args: argparse.Namespace) -> None:
             "python -m ingest PATH --force",
             file=sys.stderr,
         )
+    store.note(report)
 
 
-def _watch(args: argparse.Namespace, done: str) -> None:
+def _watch(args: argparse.Namespace, store: DocumentStore, done: str) -> None:
     """Ingest at each change of the corpus, once its files have been still for an interval.
 
     :param done: The state of the corpus that the index holds.
@@ -130,7 +130,7 @@ def _watch(args: argparse.Namespace, done: str) -> None:
             continue
         done = now
         try:
-            _bring_up_to_date(args)
+            _bring_up_to_date(args, store)
         except GuideError as exc:
             print(exc, file=sys.stderr)
         except OSError as exc:
@@ -158,17 +158,18 @@ def _run(args: argparse.Namespace) -> int:
     operator = Operator(_is_local(args.host), secret)
     _check_address(args.host, args.port)
     before = fingerprint([args.corpus], args.config)
+    store = _store(args)
     if not args.no_ingest:
-        _bring_up_to_date(args)
+        _bring_up_to_date(args, store)
     bot = load_bot(args.index)
     bot.starters()  # loads the encoder now, so that the first visitor does not wait for it
     from bot.page import build_page, launch_page  # noqa: PLC0415 - seconds to import, not needed for an error
 
     if args.watch:
-        threading.Thread(target=_watch, args=(args, before), daemon=True).start()
+        threading.Thread(target=_watch, args=(args, store, before), daemon=True).start()
     host = f"[{args.host}]" if ":" in args.host else args.host
     print(f"{bot.title}: open http://{host}:{args.port} (Ctrl-C ends)", flush=True)
-    desk = _documents(args, bot.title, operator)
+    desk: Middleware = (Documents, (), {"store": store, "operator": operator, "title": bot.title})
     is_shown = operator.is_server_local and not secret  # elsewhere its operator knows the address
     launch_page(build_page(bot, has_documents=is_shown), args.host, args.port, password, [desk])
     return 0

@@ -2,7 +2,7 @@
 
 Takes messages, gives answers. A conversation is its messages: what it has come to is found by going
 through them again, so the server keeps nothing of anybody. A new generation of the index is picked up
-before the next message.
+before the next message, or made ready ahead of it where the bot is kept ready (``Bot.keep_ready``).
 """
 
 import logging
@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ from bot.understand import (
 from ingest.datatypes import Encoder, Passage, PassageKind
 from ingest.encode import BUNDLED_MODEL, TRAINED_NAME, load_query_encoder
 from ingest.errors import GuideError, IndexWithdrawnError
-from ingest.index import Generation, WarningSigns, check_encoder, live_name, load_live
+from ingest.index import Generation, WarningSigns, check_encoder, live_age_s, live_name, load_live
 
 __all__ = ["Bot", "Trace", "Turn", "load_bot"]
 
@@ -73,6 +74,9 @@ MAX_STARTERS = 6
 # Those for which the judge's thresholds were chosen; with any other encoder declining goes by similarity.
 CALIBRATED_ENCODERS = frozenset({BUNDLED_MODEL, TRAINED_NAME})
 MAX_TURNS_REPLAYED = 12  # what a conversation is about never goes back further
+LOOK_INTERVAL_S = 0.5
+# So long after the switch a new generation may be made ready while the one before still answers.
+MAX_BEHIND_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +122,24 @@ class _Engine:
 
 
 def _make_engine(
-    generation: Generation, encoder: Encoder, sign_encoder: Encoder | None, index_dir: Path
+    generation: Generation,
+    encoder: Encoder,
+    sign_encoder: Encoder | None,
+    index_dir: Path,
+    before: _Engine | None = None,
 ) -> _Engine:
-    signs, numbers = universal_signs().merge(generation.signs), generation.guide.numbers
-    examples = _sign_examples(signs, sign_encoder, index_dir / "cache") if sign_encoder else None
-    gate = Gate(signs, numbers, sign_encoder, examples)
-    judge = load_judge() if encoder.name in CALIBRATED_ENCODERS else None
-    retriever = Retriever(generation, encoder)
-    if judge is not None:
-        judge.prepare(list(retriever.wholes.values()))
+    """Make the engine of a generation, with what has not changed taken from the one before."""
+    if before is None:
+        gate = _make_gate(generation, sign_encoder, index_dir)
+        judge = load_judge() if encoder.name in CALIBRATED_ENCODERS else None
+    else:
+        old, new = before.generation, generation
+        is_same = (old.signs, old.guide.numbers) == (new.signs, new.guide.numbers)
+        gate = before.gate if is_same else _make_gate(generation, sign_encoder, index_dir)
+        judge = before.judge
     return _Engine(
         generation=generation,
-        retriever=retriever,
+        retriever=Retriever(generation, encoder, before.retriever if before else None),
         gate=gate,
         judge=judge,
         offers=_offers(generation.passages),
@@ -137,8 +147,20 @@ def _make_engine(
     )
 
 
+def _make_gate(generation: Generation, sign_encoder: Encoder | None, index_dir: Path) -> Gate:
+    signs = universal_signs().merge(generation.signs)
+    examples = _sign_examples(signs, sign_encoder, index_dir / "cache") if sign_encoder else None
+    return Gate(signs, generation.guide.numbers, sign_encoder, examples)
+
+
+def _read_ahead(engine: _Engine) -> None:
+    if engine.judge is not None:
+        engine.judge.prepare(list(engine.retriever.wholes.values()))
+
+
 def _sign_examples(signs: WarningSigns, encoder: Encoder, cache: Path) -> Examples:
     """Give the example wordings of the signs, made once for each state of signs, encoder and gate.
+
 
     Those that come with the product are kept with it. Others take minutes, which no visitor should wait for
     twice; the file is only a saving, and an index folder that cannot be written works without it.
@@ -395,7 +417,8 @@ def _starters(engine: _Engine) -> tuple[str, ...]:
     steps = [q for (kind, _), qs in groups.items() if kind is PassageKind.ITEM for q in qs[:1]]
     steps.sort(key=lambda question: not question.startswith("How do I"))
     mixed = [*faq[:3], *steps[:2], *faq[3:], *steps[2:]]
-    return tuple(q for q in mixed if _prove(engine, q))[:MAX_STARTERS]
+    proven = (question for question in mixed if _prove(engine, question))
+    return tuple(islice(proven, MAX_STARTERS))
 
 
 def _suggestions(
@@ -432,8 +455,10 @@ class Bot:
         self._encoder = encoder
         self._sign_encoder = sign_encoder
         self._engine = _make_engine(generation, encoder, sign_encoder, index_dir)
+        _read_ahead(self._engine)
         self._failed = ""
         self._lock = threading.Lock()
+        self._max_behind_s = 0.0
 
     @property
     def title(self) -> str:
@@ -495,29 +520,47 @@ class Bot:
             answered.append(Turn(answer, trace, (time.perf_counter() - started) * 1000))
         return answered
 
+    def keep_ready(self) -> None:
+        """Make each new generation ready ahead of its first message; never returns."""
+        self._max_behind_s = MAX_BEHIND_S
+        while True:
+            self._pick_up()
+            time.sleep(LOOK_INTERVAL_S)
+
     def _current(self) -> _Engine:
-        """Give the engine of the live generation; a new one that cannot be used leaves the old in place."""
+        """Give the engine of the live generation, or for a moment that of the one before."""
+        if live_age_s(self._index_dir) >= self._max_behind_s:
+            self._pick_up()
+        return self._engine
+
+    def _pick_up(self) -> None:
+        """Load the live generation if it is a new one; one that cannot be used leaves the old in place."""
         try:
             name = live_name(self._index_dir)
         except IndexWithdrawnError:
             self._engine = replace(self._engine, offers={}, is_proven={}, is_withdrawn=True)
-            return self._engine
+            return
         except GuideError:
-            return self._engine
+            return
         if self._is_settled(name):
-            return self._engine
+            return
         with self._lock:
-            if not self._is_settled(name):
-                try:
-                    generation = load_live(self._index_dir)
-                    check_encoder(generation.manifest, self._encoder)
-                    self._engine = _make_engine(
-                        generation, self._encoder, self._sign_encoder, self._index_dir
-                    )
-                except GuideError as exc:
-                    self._failed = name
-                    logger.warning("The new index is not used: %s", exc)
-        return self._engine
+            if self._is_settled(name):
+                return
+            try:
+                generation = load_live(self._index_dir)
+                check_encoder(generation.manifest, self._encoder)
+                engine = _make_engine(
+                    generation, self._encoder, self._sign_encoder, self._index_dir, self._engine
+                )
+            except GuideError as exc:
+                self._failed = name
+                logger.warning("The new index is not used: %s", exc)
+                return
+            if self._max_behind_s:  # nobody waits yet: much is made at the first answer
+                _step(engine, _State(), [*_starters(engine), engine.generation.guide.title][0])
+            self._engine = engine
+        _read_ahead(engine)
 
     def _is_settled(self, name: str) -> bool:
         is_loaded = name == self._engine.generation.name and not self._engine.is_withdrawn

@@ -73,20 +73,27 @@ class Judge:
 
     def _remember(self, texts: Sequence[str]) -> list[_Memory]:
         with self._lock:
-            new = [text for text in dict.fromkeys(texts) if text not in self._kept]
-            if new:
-                ids, mask = pad(self._ids(new))
-                keys, values, pooled = self._passages.run(ids=ids, mask=mask)
-                for at, text in enumerate(new):
-                    size = int(mask[at].sum())
-                    memory = _Memory(keys[at, :, :, :size].copy(), values[at, :, :, :size].copy(), pooled[at])
-                    self._kept[text] = memory
+            found = {text: self._kept[text] for text in texts if text in self._kept}
+        # Without the lock: a new guide that is read ahead holds up no message.
+        found |= self._read([text for text in dict.fromkeys(texts) if text not in found])
+        with self._lock:
             for text in texts:
+                self._kept[text] = found[text]
                 self._kept.move_to_end(text)
-            found = [self._kept[text] for text in texts]
             while len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
-        return found
+        return [found[text] for text in texts]
+
+    def _read(self, texts: Sequence[str]) -> dict[str, _Memory]:
+        if not texts:
+            return {}
+        ids, mask = pad(self._ids(texts))
+        keys, values, pooled = self._passages.run(ids=ids, mask=mask)
+        sizes = mask.sum(axis=1).tolist()
+        return {
+            text: _Memory(keys[at, :, :, :size].copy(), values[at, :, :, :size].copy(), pooled[at])
+            for at, (text, size) in enumerate(zip(texts, sizes, strict=True))
+        }
 
     def prepare(self, texts: Sequence[str]) -> None:
         """Read passages ahead of the first question, as many as are kept."""

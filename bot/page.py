@@ -27,6 +27,7 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 
 import gradio as gr
 from gradio.components.chatbot import ExampleMessage
+from gradio.events import api
 
 from bot.datatypes import Answer, AnswerKind, Urgency, Warning
 from bot.render import to_markdown
@@ -55,7 +56,6 @@ LIGHT_BACKGROUND = "#f3ede3"
 DARK_BACKGROUND = "#2b2824"
 
 WAITING = "Looking in the guide …"
-CHANGED = "The guide has changed since this answer."
 TROUBLE = "Something went wrong and your message was not answered. Please send it again."
 EMPTY_STATE = """\
 ## What would you like to know?
@@ -91,6 +91,9 @@ class BotLike(Protocol):
 
     def holds(self, passage_ids: Sequence[str]) -> bool:
         """Tell whether the guide still holds all of these passages, as they were."""
+
+    def keep_ready(self) -> None:
+        """Make each new guide ready ahead of its first message, for as long as the page is served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +217,13 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"(?m)^[ \t]+", lambda blanks: "&nbsp;" * len(blanks.group().expandtabs(4)), shown)
 
 
-def to_chat(bot: BotLike, conversation: Conversation, waiting_for: str = "") -> list[dict[str, Any]]:
-    """Give what the chat component shows; an answer whose passages have changed since says so.
+def to_chat(conversation: Conversation, waiting_for: str = "") -> list[dict[str, Any]]:
+    """Give what the chat component shows.
 
     :param waiting_for: A message that has no answer yet, or "".
     """
     chat: list[dict[str, Any]] = [
-        {"role": message.role, "content": _shown(bot, message)} for message in conversation.messages
+        {"role": message.role, "content": _shown(message)} for message in conversation.messages
     ]
     if waiting_for:
         chat.append({"role": "user", "content": escape_markdown(waiting_for)})
@@ -230,11 +233,13 @@ def to_chat(bot: BotLike, conversation: Conversation, waiting_for: str = "") -> 
     return chat
 
 
-def _shown(bot: BotLike, message: Message) -> str:
-    if message.role == "user":
-        return escape_markdown(message.content)
-    is_current = not message.passages or bot.holds(message.passages)
-    return message.content if is_current else f"{message.content}\n\n*{CHANGED}*"
+def _shown(message: Message) -> str:
+    return escape_markdown(message.content) if message.role == "user" else message.content
+
+
+def find_changed(bot: BotLike, answers: list[list[str]]) -> list[bool]:
+    """Tell of each answer, given as the ids of its passages, whether the guide has changed since."""
+    return [bool(passages) and not bot.holds(passages) for passages in answers]
 
 
 _TIERS = {Urgency.EMERGENCY: "Emergency", Urgency.URGENT: "Urgent", Urgency.SEE_SOMEONE: "Please read"}
@@ -341,6 +346,14 @@ _POST = """
 """
 _ANSWERED = '(ticket) => { document.dispatchEvent(new CustomEvent("guide:answered", { detail: ticket })); }'
 _FAILED = '() => { document.dispatchEvent(new CustomEvent("guide:failed")); }'
+# Of what the browser keeps, page.js is told the passages of each answer: it asks from time to time which of
+# them the guide has no more, and marks their answers. Were that an event of Gradio's, it would draw the
+# chat anew under the reader's eyes, and with it what was meanwhile asked.
+_KEPT = """(kept) => {
+    const answers = kept.messages.filter((message) => message.role === "assistant");
+    const passages = answers.map((message) => message.passages ?? []);
+    document.dispatchEvent(new CustomEvent("guide:kept", { detail: passages }));
+}"""
 _CLEARED = '() => { document.dispatchEvent(new CustomEvent("guide:cleared")); }'
 
 # The role goes on the element that stays; a region that appears together with its text is not read out.
@@ -403,15 +416,18 @@ def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
             """Answer the message that the page's script sends."""
             message = _text(event.text)[:MAX_MESSAGE_CHARS]
             conversation = from_stored(stored)
-            yield gr.skip(), to_chat(bot, conversation, waiting_for=message), gr.skip(), gr.skip()
+            yield gr.skip(), to_chat(conversation, waiting_for=message), gr.skip(), gr.skip()
             conversation = answer_message(bot, message, conversation)
-            kept_now, chat_now = to_stored(conversation), to_chat(bot, conversation)
+            kept_now, chat_now = to_stored(conversation), to_chat(conversation)
             yield kept_now, chat_now, warning_html(conversation), _text(event.ticket)
 
         def restore(stored: object) -> tuple[Any, ...]:
             """Show again what the browser kept."""
             conversation = from_stored(stored)
-            return to_chat(bot, conversation), warning_html(conversation)
+            return to_chat(conversation), warning_html(conversation)
+
+        def changed(answers: list[list[str]]) -> list[bool]:  # Gradio goes by these types
+            return find_changed(bot, answers)
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
         here: dict[str, Any] = {"fn": None, "queue": False, "trigger_mode": "multiple", **quiet}
@@ -423,7 +439,10 @@ def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
             [clear.click, post.clear], js=f"() => {nothing}", outputs=[kept, chat, warning], **here
         )
         clearing.then(js=_CLEARED, **here)
-        page.load(restore, inputs=kept, outputs=[chat, warning], **quiet)
+        api(changed, api_name="changed", queue=False, api_visibility="undocumented")
+        restoring = page.load(restore, inputs=kept, outputs=[chat, warning], **quiet)
+        for told in (restoring.then, kept.change):  # a change does not tell of what was kept before
+            told(inputs=kept, js=_KEPT, **here)
         # Made anew on each visit: the guide may have changed since the page was built.
         page.load(lambda: gr.update(examples=_examples(bot)), outputs=chat, **quiet)
     _warm(bot)
@@ -431,11 +450,15 @@ def build_page(bot: BotLike, has_documents: bool = False) -> gr.Blocks:
 
 
 def _warm(bot: BotLike) -> None:
-    """Answer a starter question in the background: much of the bot is made at its first answer."""
+    """Answer a starter question in the background, for much of the bot is made at its first answer.
+
+    The same thread keeps the bot ready when the guide is replaced.
+    """
 
     def ask_first() -> None:
         for question in bot.starters()[:1]:
             answer_message(bot, question, Conversation())
+        bot.keep_ready()
 
     threading.Thread(target=ask_first, daemon=True, name="warm").start()
 

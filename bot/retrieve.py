@@ -130,14 +130,17 @@ def make_speller(passages: Sequence[Passage], title: str, encoder: Encoder) -> S
 
 
 class Retriever:
-    """Searches one generation of the index."""
+    """Searches one generation of the index.
 
-    def __init__(self, generation: Generation, encoder: Encoder) -> None:
+    :param before: Of the generation before, with the same encoder: its vectors of texts are good still.
+    """
+
+    def __init__(self, generation: Generation, encoder: Encoder, before: "Retriever | None" = None) -> None:
         self.passages = generation.passages
         self._encoder = encoder
         self._token_encoder = encoder if isinstance(encoder, TokenEncoder) else None
-        self._encoded: Memory[_Encoded] = Memory(MAX_ENCODED)
-        self._tokens: Memory[Matrix] = Memory(MAX_TOKENS_KEPT)
+        self._encoded: Memory[_Encoded] = before._encoded if before else Memory(MAX_ENCODED)
+        self._tokens: Memory[Matrix] = before._tokens if before else Memory(MAX_TOKENS_KEPT)
         self._vectors = generation.vectors
         self._view_rows = np.array([view.row for view in generation.views], dtype=np.int64)
         self._is_whole = np.array([view.kind is ViewKind.WHOLE for view in generation.views])

@@ -21,10 +21,12 @@ of vectors of length 1: higher is nearer.
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +73,7 @@ __all__ = [
     "discard_staged",
     "is_quote_found",
     "list_generations",
+    "live_age_s",
     "live_name",
     "load_generation",
     "load_live",
@@ -468,6 +471,14 @@ def live_name(index_dir: Path) -> str:
     if not re.fullmatch(_NAME, name):
         raise IndexDamagedError(f"{index_dir / 'CURRENT'} names no generation; {_reingest(index_dir)}")
     return name
+
+
+def live_age_s(index_dir: Path) -> float:
+    """Tell how long ago the pointer was moved, in seconds; without one it is as if for ever."""
+    try:
+        return time.time() - (index_dir / "CURRENT").stat().st_mtime
+    except OSError:
+        return math.inf
 
 
 def _reingest(index_dir: Path, option: str = "--rebuild ") -> str:

@@ -18,7 +18,7 @@ from ingest.errors import DocumentError, GuideError, UsageError, explain_os_erro
 from ingest.index import SourceEntry, activate, list_generations, live_name, read_manifest
 from ingest.lock import hold_lock
 from ingest.readers import SUPPORTED_SUFFIXES
-from ingest.report import Report
+from ingest.report import DocumentState, Report
 from ingest.sources import FALLBACK_CONFIG, find_sources, read_setup
 
 __all__ = ["DocumentStore", "GenerationInfo", "Job", "Overview", "SourceInfo"]
@@ -34,7 +34,9 @@ class SourceInfo:
     """A document in the folder or in the index.
 
     :param date: When the file was last written, ISO 8601; "" where there is none any more.
-    :param state: "live", or what the next ingest will do: "new", "changed" or "removed".
+    :param state: "live"; what the next ingest will do: "new", "changed" or "removed"; or what the last made
+        of the file as it is: "failed" or "duplicate".
+    :param why: What the last ingest said to that, else "".
     """
 
     source: str
@@ -43,6 +45,7 @@ class SourceInfo:
     date: str
     state: str
     notices: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,11 @@ class Job:
 Run = Callable[[bool, Callable[[str, int, int], None]], Report]  # (is_forced, progress)
 
 
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class DocumentStore:
     """A folder of documents and its index.
 
@@ -100,6 +108,7 @@ class DocumentStore:
         self._config = config
         self._run = run
         self._job = Job()
+        self._left: dict[tuple[str, str], tuple[str, str]] = {}  # name, checksum -> state, why: not taken in
         self._lock = threading.Lock()
 
     @property
@@ -140,16 +149,17 @@ class DocumentStore:
         return read_setup([self._corpus], self._config, FALLBACK_CONFIG).guide.reading.max_document_mib
 
     def _info(self, name: str, path: Path | None, entry: SourceEntry | None) -> SourceInfo:
-        date, state = "", "removed"
+        date, state, why = "", "removed", ""
         if path is not None:
             date = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-            with path.open("rb") as file:
-                checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            checksum = _checksum(path)
             state = "live" if entry is not None and entry.sha256 == checksum else "changed"
             state = "new" if entry is None else state
+            if state != "live":
+                state, why = self._left.get((name, checksum), (state, ""))
         if entry is None:
-            return SourceInfo(name, 0, 0, date, state)
-        return SourceInfo(name, entry.pages, entry.passages, date, state, entry.notices)
+            return SourceInfo(name, 0, 0, date, state, why=why)
+        return SourceInfo(name, entry.pages, entry.passages, date, state, entry.notices, why)
 
     def _generations(self) -> list[GenerationInfo]:
         try:
@@ -238,6 +248,13 @@ class DocumentStore:
         report, problem = None, ""
         try:
             report = self._run(is_forced, progress)
+            self._left_out(report)
+        except DocumentError as exc:  # none could be read
+            problem = str(exc)
+            self._left = {
+                (name, _checksum(path)): (DocumentState.FAILED, problem)
+                for name, path in self._files().items()
+            }
         except GuideError as exc:
             problem = str(exc)
         except OSError as exc:
@@ -248,6 +265,23 @@ class DocumentStore:
             logger.exception("The ingest failed.")
         finally:
             self._job = Job(report=report, problem=problem)
+
+    def note(self, report: Report) -> None:
+        """Show the report of an ingest that was not begun here, but at the start or by ``--watch``."""
+        self._left_out(report)
+        with self._lock:
+            if not self._job.is_running:
+                self._job = Job(report=report)
+
+    def _left_out(self, report: Report) -> None:
+        """Keep which files were not taken in as they are, and why."""
+        words = {
+            document.source: (str(document.state), document.problem or f"a copy of {document.other}")
+            for document in report.documents
+            if document.state in (DocumentState.FAILED, DocumentState.DUPLICATE)
+        }
+        files = self._files() if words else {}
+        self._left = {(name, _checksum(files[name])): words[name] for name in words if name in files}
 
     def go_back(self, name: str) -> None:
         """Make an earlier generation live; the next ingest goes by the files again.

@@ -224,7 +224,7 @@ def test_watching_ingests_at_a_change_tells_mistakes_and_goes_on(
     monkeypatch.setattr(app, "WATCH_INTERVAL_S", 0.01)
     run()
     args = app._parser().parse_args(["--corpus", str(run.corpus), "--index", str(run.folder), "--watch"])
-    before = fingerprint([run.corpus], None)
+    before, store = fingerprint([run.corpus], None), app._store(args)
     (run.corpus / "plants.md").write_text(GUIDE.replace("once a week", "twice a week"))
     told: list[str] = []
     looks = 0
@@ -243,8 +243,10 @@ def test_watching_ingests_at_a_change_tells_mistakes_and_goes_on(
 
     monkeypatch.setattr(app, "fingerprint", look)
     with pytest.raises(KeyboardInterrupt):
-        app._watch(args, before)
+        app._watch(args, store, before)
     assert "twice a week" in told[0]
+    assert store.job.report is not None  # shown to the operator
+    assert store.job.report.generation == live_name(run.folder)
     assert load_live(run.folder).guide.title == "Plants"
 
 

@@ -191,6 +191,38 @@ def test_documents_are_put_in_replaced_removed_and_ingested(desk: Desk) -> None:
     assert aside == ["plants.md", "sharp knives.md"]
 
 
+def test_a_file_that_cannot_be_read_is_shown_as_failed_until_it_is_another(desk: Desk) -> None:
+    (desk.corpus / "broken.pdf").write_bytes(b"no PDF")
+    (desk.corpus / "copy.md").write_text(GUIDE)
+    assert desk.states() == {"broken.pdf": "new", "copy.md": "new", "plants.md": "new"}
+    for _ in range(2):  # the second finds nothing to do
+        desk.ingest()
+        broken, copy, plants = desk.overview()["documents"]
+        assert (broken["state"], copy["state"]) == ("failed", "live")
+        assert broken["why"].startswith("broken.pdf ")
+        assert plants["why"] == "a copy of copy.md"
+    (desk.corpus / "broken.pdf").write_bytes(b"no PDF either")
+    assert desk.states()["broken.pdf"] == "new"
+    changed = desk.corpus / "copy.md"
+    changed.write_bytes(b"\x00")
+    desk.ingest()
+    assert desk.states()["copy.md"] == "failed"  # its earlier passages stay
+
+
+def test_where_no_file_can_be_read_each_is_shown_as_failed(desk: Desk) -> None:
+    (desk.corpus / "plants.md").write_bytes(b"")
+    assert "empty file" in desk.ingest().problem
+    assert desk.states() == {"plants.md": "failed"}
+
+
+def test_an_ingest_that_was_begun_elsewhere_is_shown_too(desk: Desk) -> None:
+    (desk.corpus / "broken.pdf").write_bytes(b"no PDF")
+    report = ingest([desk.corpus], desk.folder, make_encoder=lambda _: FakeEncoder())
+    desk.store.note(report)
+    assert desk.store.job == Job(report=report)
+    assert desk.states() == {"broken.pdf": "failed", "plants.md": "live"}
+
+
 def test_an_earlier_generation_is_gone_back_to(desk: Desk) -> None:
     desk.ingest()
     first = live_name(desk.folder)

@@ -1,15 +1,20 @@
 """A guide that is replaced while people chat: no message fails, none mixes two guides, nothing grows."""
 
+import os
 import statistics
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 
+from bot import chat
 from bot.chat import Bot, load_bot
 from bot.datatypes import Answer
-from bot.page import CHANGED, Conversation, answer_message, from_stored, to_chat, to_stored
+from bot.page import Conversation, answer_message, find_changed, from_stored, to_stored
 from ingest.build import ingest
 from ingest.index import KEPT_GENERATIONS, load_live
 from ingest.report import Report
@@ -99,7 +104,7 @@ def test_ten_reingests_under_load_fail_no_message_and_mix_none(corpus: Path, tmp
 def shown(bot: Bot, conversation: Conversation) -> list[bool]:
     """Tell of each answer whether it is marked."""
     stored = from_stored(to_stored(conversation))  # as it comes back from the browser
-    return [CHANGED in turn["content"] for turn in to_chat(bot, stored) if turn["role"] == "assistant"]
+    return find_changed(bot, [list(turn.passages) for turn in stored.messages if turn.role == "assistant"])
 
 
 def test_answers_of_an_earlier_guide_are_marked_and_no_others(corpus: Path, tmp_path: Path) -> None:
@@ -129,3 +134,95 @@ def test_what_was_stored_before_answers_named_their_passages_is_kept() -> None:
     stored = to_stored(Conversation())
     stored["messages"] = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
     assert [message.passages for message in from_stored(stored).messages] == [(), ()]
+
+
+# --- a bot that is kept ready ----------------------------------------------------------------------
+
+QUESTION = "How often should I feed a plant?"
+LONG_AGO_S = 60.0
+
+
+@pytest.fixture
+def ready(corpus: Path, tmp_path: Path) -> Bot:
+    """A bot of version 100 that is kept ready by a thread, as for a page."""
+    update(corpus, tmp_path / "index", 100)
+    bot = load_bot(tmp_path / "index", FakeEncoder())
+    threading.Thread(target=bot.keep_ready, daemon=True).start()
+    wait_until(lambda: bot._max_behind_s > 0)
+    return bot
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def slow(ready: Bot, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Making a generation ready takes until this is set."""
+    go_on = threading.Event()
+    make = chat._make_engine
+
+    def make_slowly(*arguments: Any) -> Any:
+        assert go_on.wait(20)
+        return make(*arguments)
+
+    monkeypatch.setattr(chat, "_make_engine", make_slowly)
+    yield go_on
+    go_on.set()
+
+
+def test_a_bot_that_is_kept_ready_has_the_new_guide_before_any_message(
+    ready: Bot, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = update(corpus, tmp_path / "index", 101)
+    started = time.monotonic()
+    wait_until(lambda: ready._engine.generation.name == report.generation)
+    assert time.monotonic() - started < chat.MAX_BEHIND_S
+    assert ready._engine.is_proven  # an answer was made already
+    monkeypatch.setattr(chat, "_make_engine", None)  # nothing is left to be made
+    assert versions(ready.reply(QUESTION)) == {"101"}
+
+
+def test_the_old_guide_answers_while_the_new_one_is_made_ready(
+    ready: Bot, slow: threading.Event, corpus: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "index"
+    update(corpus, folder, 101)
+    assert versions(ready.reply(QUESTION)) == {"100"}
+    slow.set()
+    wait_until(lambda: versions(ready.reply(QUESTION)) == {"101"})
+
+
+def test_the_old_guide_answers_no_longer_than_promised(
+    ready: Bot, slow: threading.Event, corpus: Path, tmp_path: Path
+) -> None:
+    update(corpus, tmp_path / "index", 101)
+    then = time.time() - LONG_AGO_S
+    os.utime(tmp_path / "index" / "CURRENT", (then, then))
+    answers: list[set[str]] = []
+    person = threading.Thread(target=lambda: answers.append(versions(ready.reply(QUESTION))), daemon=True)
+    person.start()
+    person.join(0.5)
+    assert answers == []  # it waits for the new one
+    slow.set()
+    person.join(20)
+    assert answers == [{"101"}]
+
+
+def test_what_has_not_changed_is_not_made_again(corpus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    update(corpus, folder, 100)
+    bot = load_bot(folder, FakeEncoder())
+    gate = bot._engine.gate
+    update(corpus, folder, 101)
+    assert versions(bot.reply(QUESTION)) == {"101"}
+    assert bot._engine.gate is gate
+    settings = '\n[emergency.default]\nemergency = "the porter"\nemergency_call = "7"\n'
+    (corpus / "guide.toml").write_text(f'title = "Plants"\n{settings}', encoding="utf-8")
+    update(corpus, folder, 102)
+    warning = bot.reply("I have crushing chest pain and I can't breathe").warning
+    assert warning is not None
+    assert warning.call == "7"

@@ -184,7 +184,7 @@ def embed(
             sizes = torch.tensor([len(ids[rows[at]]) for at in kept])[:, None]
             place = torch.arange(hidden.shape[1])[None]
             flat = functional.normalize(hidden[kept][(place > 0) & (place < sizes - 1)], dim=-1)
-            for at, part in zip(kept, flat.split((sizes[:, 0] - 2).tolist()), strict=True):
+            for at, part in zip(kept, torch.split(flat, (sizes[:, 0] - 2).tolist()), strict=True):
                 tokens[rows[at]] = part
     return torch.cat(pooled)[torch.argsort(torch.tensor(order))], tokens
 
@@ -215,14 +215,23 @@ def descend(
 
 
 def save_layers(
-    model: BertModel, folder: Path, card: Mapping[str, object], head: Mapping[str, Tensor]
+    model: BertModel,
+    folder: Path,
+    card: Mapping[str, object],
+    head: Mapping[str, Tensor],
+    is_whole: bool = False,
 ) -> str:
     """Write the trained layers in half precision with their card; gives the file's sha256.
 
     :param head: Further tensors to store, by names that the model itself does not use.
+    :param is_whole: All layers are written, those too that stayed as they were.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor for name, tensor in model.named_parameters() if tensor.requires_grad}
+    state = {
+        name: tensor
+        for name, tensor in model.named_parameters()
+        if tensor.requires_grad or (is_whole and name.startswith("encoder."))
+    }
     half = {name: tensor.detach().half().contiguous().clone() for name, tensor in {**state, **head}.items()}
     path = folder / LAYERS_FILE
     save_file(half, str(path))

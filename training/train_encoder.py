@@ -218,7 +218,7 @@ def train(args: argparse.Namespace) -> None:
                 )
                 _report(step, float(np.mean(losses[-50:])), started, tables)
                 card = {"recipe": recipe, "step": step, "of": total, "validation": tables}
-                save_layers(model, args.out, card, {})
+                save_layers(model, args.out, card, {}, is_whole=True)
     (args.out / "losses.json").write_text(json.dumps(losses[1:]), encoding="utf-8")
 
 

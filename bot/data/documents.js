@@ -37,7 +37,10 @@ async function change(method, path, body) {
 
 const many = (number, what) => number + " " + what + (number === 1 ? "" : "s");
 const day = (iso) => (iso ? new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "");
-const states = { live: "live", new: "new: re-ingest", changed: "changed: re-ingest", removed: "removed: re-ingest" };
+const states = {
+  live: "live", new: "new: re-ingest", changed: "changed: re-ingest", removed: "removed: re-ingest",
+  failed: "failed", duplicate: "left out",
+};
 
 function soften(place, text) {
   const note = document.createElement("div");
@@ -56,7 +59,7 @@ function showDocuments(overview, outside) {
     cell(row, item.pages || "–", "Pages", "n");
     cell(row, item.passages || "–", "Passages", "n");
     cell(row, day(item.date), "Date");
-    cell(row, states[item.state], "State");
+    cell(row, states[item.state] + (item.why ? ": " + item.why : ""), "State", item.state === "failed" ? "bad" : "");
     const last = cell(row, "");
     if (item.state !== "removed") {
       last.append(button("Remove", "Remove " + item.source, () => {
@@ -115,8 +118,10 @@ function showReport(job) {
   const report = job.report;
   if (!report) return;
   const head = document.createElement("h3");
+  const isTroubled = report.documents.some((item) => item.problem);
   head.textContent = report.is_held_back ? "The new version is NOT live: it answers worse"
-    : report.is_changed ? "The new version is live" : "Everything was up to date";
+    : report.is_changed ? "The new version is live" + (isTroubled ? ", but a document needs attention" : "")
+    : isTroubled ? "A document needs attention" : "Everything was up to date";
   const list = document.createElement("ul");
   for (const loss of report.losses) line(list, "Lost: " + loss, "bad");
   for (const item of report.documents) {

@@ -1,6 +1,7 @@
 // Runs once in the browser, after Gradio has built the page. Takes the page as Gradio made it; gives it
 // readable names for screen readers, keeps the input above a phone's keyboard, shows the start of a new
-// answer instead of its end, and hands over one message at a time. It sends nothing anywhere by itself.
+// answer instead of its end, hands over one message at a time, and marks answers from which the guide has
+// moved on. It sends nothing anywhere but to its own server.
 () => {
   const NAMES = { user: "You asked", bot: "Answer from the guide" };
   const root = document.documentElement;
@@ -145,6 +146,41 @@
     root.classList.remove("is-clearing");
     next();
   });
+
+  // Answers whose passages the guide has no more say so, also to someone who only reads. The mark is added
+  // below the answer and nothing else is touched; it is there to be read, not read out.
+  const LOOK_MS = 5_000;
+  const CHANGED = "The guide has changed since this answer.";
+  let passages = []; // of each answer
+  const mark = async () => {
+    const seen = passages;
+    if (document.hidden || !seen.some((ids) => ids.length > 0)) return;
+    let isChanged;
+    try {
+      const body = JSON.stringify({ data: [seen] });
+      const headers = { "Content-Type": "application/json" };
+      const answer = await fetch("gradio_api/run/changed", { method: "POST", headers, body });
+      [isChanged] = (await answer.json()).data;
+    } catch {
+      return; // the server is away; a message would tell
+    }
+    if (seen !== passages) return; // the conversation went on meanwhile
+    log.querySelectorAll("[data-testid=bot]").forEach((answer, at) => {
+      const shown = answer.querySelector(".changed");
+      if (!isChanged[at]) shown?.remove();
+      else if (!shown) {
+        const note = add("p", CHANGED, answer);
+        note.className = "changed";
+        note.setAttribute("aria-live", "off");
+      }
+    });
+  };
+  document.addEventListener("guide:kept", (event) => {
+    passages = event.detail;
+    mark();
+  });
+  document.addEventListener("visibilitychange", mark);
+  setInterval(mark, LOOK_MS);
 
   log.setAttribute("aria-label", "Conversation");
   log.setAttribute("tabindex", "0"); // scrolling by keyboard

@@ -34,6 +34,9 @@ class FakeBot:
     def holds(self, passage_ids: Sequence[str]) -> bool:
         return not passage_ids
 
+    def keep_ready(self) -> None:
+        pass
+
     def reply(self, message: str, history: Sequence[Mapping[str, str]]) -> Answer:
         self.history = list(history)
         if message == "no index":
@@ -151,7 +154,7 @@ def test_no_shape_of_markdown_survives_escaping(text: str) -> None:
 
 
 def test_the_chat_shows_the_message_that_waits_for_its_answer() -> None:
-    chat = page.to_chat(FakeBot(), talk("hello"), waiting_for="*next*")
+    chat = page.to_chat(talk("hello"), waiting_for="*next*")
     assert [turn["role"] for turn in chat] == ["user", "assistant", "user", "assistant"]
     assert chat[2]["content"] == "&#42;next&#42;"
     assert page.WAITING in chat[3]["content"]
@@ -159,7 +162,7 @@ def test_the_chat_shows_the_message_that_waits_for_its_answer() -> None:
 
 
 def test_only_the_last_answer_carries_suggestions() -> None:
-    chat = page.to_chat(FakeBot(), talk("one", "two"))
+    chat = page.to_chat(talk("one", "two"))
     assert [turn.get("options") for turn in chat] == [None, None, None, [{"value": "And then?"}]]
 
 

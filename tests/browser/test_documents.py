@@ -113,6 +113,20 @@ def test_a_file_outside_the_sources_is_listed_with_the_reason(
     expect(page.locator("#documents")).not_to_contain_text("not part of the guide")
 
 
+def test_a_file_that_fails_says_why_and_the_headline_too(address: str, visit: Open, corpus: Path) -> None:
+    (corpus / "broken.pdf").write_bytes(b"no PDF")
+    page = visit(address).page
+    page.goto(f"{address}documents")
+    row = page.locator("#documents tbody tr").first
+    expect(row).to_contain_text("new: re-ingest")
+    page.locator("#ingest").click()
+    expect(page.locator("#report h3")).to_have_text("A document needs attention", timeout=60_000)
+    expect(row).to_contain_text("failed: broken.pdf ")
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    page.screenshot(path=os.fspath(picture("failed")), full_page=True)
+
+
 @pytest.mark.parametrize(
     ("name", "size", "scheme"), [("laptop-light", LAPTOP, "light"), ("phone-dark", PHONE, "dark")]
 )

@@ -17,7 +17,7 @@ from bot import page
 from bot.datatypes import Answer, AnswerKind, Citation, Quotation, Quote, Urgency, Warning
 from ingest.datatypes import Passage, PassageKind, Segment, SegmentRole, Span
 from ingest.errors import IndexMissingError, UsageError
-from tests.browser.conftest import LAPTOP, PHONE, Open, free_port, wait_for
+from tests.browser.conftest import LAPTOP, PHONE, Open, Visitor, free_port, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -51,6 +51,9 @@ class MadeUpBot:
 
     def holds(self, passage_ids: Sequence[str]) -> bool:
         return not passage_ids
+
+    def keep_ready(self) -> None:
+        pass
 
     def reply(self, message: str, history: Sequence[Mapping[str, str]]) -> Answer:
         said = [earlier["content"] for earlier in history if earlier["role"] == "user"]
@@ -98,9 +101,9 @@ def hostile_answer() -> Answer:
     )
 
 
-def serve(password: str | None) -> str:
+def serve(password: str | None, bot: MadeUpBot | None = None) -> str:
     port = free_port()
-    arguments = (page.build_page(MadeUpBot()), "127.0.0.1", port, password)
+    arguments = (page.build_page(bot or MadeUpBot()), "127.0.0.1", port, password)
     threading.Thread(target=page.launch_page, args=arguments, daemon=True).start()
     url = f"http://127.0.0.1:{port}/"
     wait_for(url)
@@ -259,6 +262,93 @@ def test_the_bot_is_made_ready_before_the_first_visitor_comes() -> None:
 
     page.build_page(LazyBot())
     assert asked.wait(10)
+
+
+MARK = "The guide has changed since this answer."
+
+
+class ReplacedBot(MadeUpBot):
+    """Its guide can be replaced, and with it go the passages of earlier answers."""
+
+    is_replaced = False
+
+    def holds(self, passage_ids: Sequence[str]) -> bool:
+        return not self.is_replaced
+
+
+@pytest.fixture
+def replaced() -> ReplacedBot:
+    return ReplacedBot()
+
+
+def read_quietly(visitor: Visitor) -> None:
+    """Scroll up to the first answer, and have it noted what is added to the conversation."""
+    visitor.page.evaluate(
+        """() => {
+            const log = document.querySelector("#chat [role=log]");
+            log.dispatchEvent(new Event("wheel"));
+            log.scrollTop = 0;
+            window.changes = [];
+            const names = (it) => [...it.addedNodes].map((node) => node.className ?? node.nodeName);
+            const note = (list) => window.changes.push(...list.flatMap(names));
+            new MutationObserver(note).observe(log, { childList: true, subtree: true });
+        }"""
+    )
+
+
+def test_answers_are_marked_while_someone_only_reads(visit: Open, replaced: ReplacedBot) -> None:
+    """Ensures that the mark comes by itself, goes again, and that nothing else is touched."""
+    visitor = visit(serve(None, replaced))
+    for message in ("hostile", "hello", "long"):
+        visitor.say(message)
+    visitor.page.locator("#message textarea").fill("half a ques")
+    read_quietly(visitor)
+    visitor.page.wait_for_timeout(6_000)
+    assert visitor.page.evaluate("window.changes") == []
+    replaced.is_replaced = True
+    marks = visitor.page.locator("#chat .changed")
+    expect(marks).to_have_text(MARK, timeout=10_000)
+    expect(visitor.answers.first).to_contain_text(MARK)  # "hello" and "long" quote nothing
+    visitor.page.wait_for_timeout(6_000)
+    assert [name for name in visitor.page.evaluate("window.changes") if name != "#text"] == ["changed"]
+    expect(visitor.page.locator("#message textarea")).to_be_focused()
+    assert visitor.page.locator("#chat [role=log]").evaluate("log => log.scrollTop") == 0
+    expect(visitor.page.locator("#message textarea")).to_have_value("half a ques")
+    visitor.picture("changed")
+    visitor.open()
+    expect(marks).to_have_text(MARK, timeout=2_000)  # at once
+    replaced.is_replaced = False
+    expect(marks).to_have_count(0, timeout=10_000)
+    assert visitor.errors == []
+
+
+def test_a_mark_disturbs_no_message_that_is_answered_or_waits(visit: Open, replaced: ReplacedBot) -> None:
+    visitor = visit(serve(None, replaced))
+    visitor.say("hostile")
+    box = visitor.page.locator("#message textarea")
+    for message in ("slower", "second"):
+        box.fill(message)
+        box.press("Enter")
+    replaced.is_replaced = True
+    expect(visitor.answers.first).to_contain_text(MARK, timeout=10_000)
+    expect(visitor.answers.nth(1)).to_contain_text("Looking in the guide")
+    expect(visitor.page.locator("#waiting")).to_contain_text("second")
+    expect(visitor.answers).to_have_count(3, timeout=10_000)
+    expect(visitor.answers.last).to_contain_text("Message 3.")
+    expect(visitor.page.locator("#chat .changed")).to_have_count(1)
+    visitor.page.get_by_role("button", name="Clear chat").click()
+    visitor.say("hello")
+    expect(visitor.page.locator("#chat .changed")).to_have_count(0)
+    assert visitor.errors == []
+
+
+def test_without_a_server_no_mark_and_no_complaint(visit: Open, replaced: ReplacedBot) -> None:
+    visitor = visit(serve(None, replaced))
+    visitor.say("hostile")
+    visitor.page.route("**/run/changed", lambda route: route.fulfill(status=500, body="{}"))
+    replaced.is_replaced = True
+    visitor.page.wait_for_timeout(6_000)
+    assert visitor.page.locator("#chat .changed, .toast-body").count() == 0
 
 
 def test_people_do_not_see_each_other(visit: Open, url: str) -> None:
