@@ -85,7 +85,7 @@ def _nearest_segments(model: BertModel, tokenizer: Tokenizer, guide: Guide) -> t
 
 
 def read_first(
-    guides: Sequence[Guide], layers: Path | None, late: float, cache: Path | None = None
+    guides: Sequence[Guide], layers: Path | None, late: float, cache: Path | None = None, bf16: bool = False
 ) -> list[First]:
     """Score guides with the encoder and BM25; kept in ``cache`` for the next run.
 
@@ -95,7 +95,7 @@ def read_first(
     if cache is not None and cache.is_file():
         kept = np.load(cache)
         return [First(kept[f"{g.name}.scores"], tuple(kept[f"{g.name}.nearest"].tolist())) for g in guides]
-    model, tokenizer = load_bert(layers), load_tokenizer()
+    model, tokenizer = load_bert(layers, bf16=bf16), load_tokenizer()
     found: list[First] = []
     for guide in guides:
         asked = [*guide.questions, *guide.unanswerable]
@@ -273,7 +273,7 @@ def train(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     guides = read_guides(args.data / "train", *args.guides)
     found = read_first(
-        guides, None, 0.0, args.out.parent / "first_bundled.npz"
+        guides, None, 0.0, args.out.parent / "first_bundled.npz", args.bf16
     )  # tuned layers know these guides
     first = {guide.name: scores for guide, scores in zip(guides, found, strict=True)}
     judged = [guide for guide in guides if guide.name in VALIDATION]
