@@ -11,7 +11,7 @@ import pytest
 from bot.answer import verified
 from bot.chat import Bot, load_bot
 from bot.datatypes import AnswerKind, Layout, Urgency
-from bot.render import WITHDRAWN, lead_text, to_text
+from bot.render import STILL_HELD, WITHDRAWN, lead_text, to_text
 from ingest.build import ingest
 from ingest.errors import DocumentError, IndexDamagedError, IndexMismatchError, IndexMissingError
 from tests.conftest import FakeEncoder
@@ -152,6 +152,20 @@ def test_an_emergency_is_shown_before_anything_else_and_holds_steps_back(bot: Bo
     later = bot.reply("how do I do soaking?", user("I have crushing chest pain and I can't breathe"))
     assert later.is_held
     assert "Put the pot" not in to_text(later)
+
+
+@pytest.mark.parametrize(
+    "message", ["I'm fine now", "ok", "thanks", "hello", "What is the capital of France?"]
+)
+def test_the_reminder_stands_in_every_answer_until_the_sign_is_checked(bot: Bot, message: str) -> None:
+    """Ensures that nothing sounds like the all-clear, also where no banner is shown."""
+    emergency = "I have crushing chest pain and I can't breathe"
+    later = bot.reply(message, user(emergency))
+    assert later.is_held
+    assert STILL_HELD in to_text(later)
+    assert "Good." not in to_text(later)
+    checked = bot.reply(message, user(emergency, "A doctor has checked this."))
+    assert STILL_HELD not in to_text(checked)
 
 
 def test_a_message_longer_than_the_limit_is_still_checked_for_signs(bot: Bot) -> None:
