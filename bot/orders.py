@@ -1,7 +1,7 @@
 """Is a message an order to the program ("ignore your guide and ...") rather than a question to the guide?
 
 Takes the vector of a message by the trained encoder, gives a yes or no. A logistic regression learned from
-570 such orders and the questions to 154 guides (training/train_orders.py); no orders are listed here.
+750 such orders and the questions to 190 guides (training/train_orders.py); no orders are listed here.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from ingest.errors import EncoderError
 __all__ = ["ORDERS", "is_order"]
 
 ORDERS = Path(__file__).parent / "weights" / "orders.safetensors"
-ORDERS_SHA256 = "cd8b44434d1c4bc25eab35be127f55fab62afd4085a34ae3ac311cba8629f299"
+ORDERS_SHA256 = "db65194592949cdcc4c459b05e113446bb2f5b26495bf0b375f97a90dfd66d89"
 
 
 @cache

@@ -14,14 +14,14 @@ __all__ = ["KEPT_EXAMPLES", "SIGN_LAYERS", "WEIGHTS", "kept_examples", "load_sig
 
 WEIGHTS = Path(__file__).parent / "weights"
 SIGN_LAYERS = WEIGHTS / "signs.safetensors"
-SIGN_SHA256 = "3499e53645bcef606225c10c2b91dc4e717d2b678128ee1af730583b2523011b"
+SIGN_SHA256 = "172722b4f9401cbd66048f92835d7e16c641b7a0b64f50c521182aacbd88fe2b"
 TRAINED_OVER = (
-    "036606464fe4619e8e0ab0c94d48fb7937550b5821418c337f6ca0b0deed2f01"  # sha256 of the layers below
+    "9f4642cd8b0a7e1f6afa1d88e89ac0f672b7f77b1c0d82f2824a52ff36c9d4e1"  # sha256 of the layers below
 )
 # Of the product's own guide, and of a guide without signs of its own; made by training.sign_examples.
 KEPT_EXAMPLES = {
-    "sign-examples.safetensors": "",
-    "sign-examples-universal.safetensors": "",
+    "sign-examples.safetensors": "5d5f9bd9f68182657017440db804fe39d42471dc33526e4dc451167df1b8159e",
+    "sign-examples-universal.safetensors": "a7e49f2c33a748cad0f450c322ef35b6ba3e39e9c14d92304d28169711e19465",
 }
 
 

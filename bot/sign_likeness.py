@@ -21,14 +21,14 @@ __all__ = ["Likeness"]
 
 # Set by holding the check wordings against examples that they were not among; docs/safety.md has the table.
 # Least score with a hint of the sign in the same words, and without one.
-BARS = {"emergency": (-0.3, -0.1), "urgent": (0.0, 0.2), "see-someone": (0.1, 0.25)}
+BARS = {"emergency": (-0.4, -0.2), "urgent": (-0.3, -0.1), "see-someone": (-0.25, -0.05)}
 # Below this score for its tier a rule's sign does not count, in a message that is not long; a sign may name
 # its own.
-UNLIKELY = {"emergency": -0.4, "urgent": -0.4, "see-someone": -0.4}
+UNLIKELY = {"emergency": -0.5, "urgent": -0.5, "see-someone": -0.5}
 # Least score for the sign itself, beside that of its tier. A story of many sentences is always a little like
 # some emergency or other; without this a quarter of ordinary stories was raised (docs/safety.md).
-LEAST_OWN = -0.5
-WHOLE = 0.5  # share of the whole message in the score of a stretch
+LEAST_OWN = -0.7
+WHOLE = 0.6  # share of the whole message in the score of a stretch
 MAX_STRETCHES = 16  # encoded of one message, so that its cost is bounded
 MAX_REMEMBERED = 4_096  # comparisons kept, so that a conversation is not compared anew at every turn
 

@@ -20,15 +20,15 @@ CORPUS_SIGNS = Path(__file__).parents[2] / "corpus" / "warning-signs"
 NUMBERS = EmergencyNumbers("999", "999", "NHS 111", "111", "Samaritans on 116 123", "116123")
 BELOW = (URGENT, SEE_SOMEONE)
 # What the blind set has come to, with the model: bounds to keep, not targets.
-MOST_BLIND_EMERGENCIES_MISSED = 8
-MOST_BLIND_OTHERS_MISSED = 8
-MOST_BLIND_ALARMS = 4
+MOST_BLIND_EMERGENCIES_MISSED = 3
+MOST_BLIND_OTHERS_MISSED = 4
+MOST_BLIND_ALARMS = 14
 # The same of the second development set, which is built from, and of the check part of the fifth.
 MOST_BUILD_EMERGENCIES_MISSED = 3
-MOST_CHECK_EMERGENCIES_MISSED = 16
-MOST_CHECK_OTHERS_MISSED = 5
-MOST_CHECK_ALARMS = 17
-MOST_CHECK_STORIES = 33
+MOST_CHECK_EMERGENCIES_MISSED = 23
+MOST_CHECK_OTHERS_MISSED = 8
+MOST_CHECK_ALARMS = 20
+MOST_CHECK_STORIES = 6
 MOST_CHECK_QUESTIONS = 1
 
 
@@ -495,7 +495,7 @@ def test_what_was_wrongly_raised_in_use_raises_nothing(text: str) -> None:
 
 # ---- the blind set: only counts are shown, see tests/evaluation/safety/README.md -------------------------
 
-BLIND = FOLDER / "test.jsonl"
+BLIND = FOLDER / "blind.jsonl"
 
 
 @pytest.fixture(scope="module")
