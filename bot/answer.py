@@ -42,7 +42,7 @@ MAX_RELATED_WORDS = 25
 MAX_RELATED_LIST_WORDS = 38
 MAX_RELATED = 7
 LABEL_WORDS = 7  # "More from the guide:" and "In the guide:"
-RELATED_MARGIN = 0.45  # of the score; what is farther behind the best hit is another topic
+RELATED_MARGIN = 0.3  # of the score; what is farther behind the best hit is another topic
 # Two hits so near each other that either may be the one meant are both quoted at once, more shortly.
 RIVAL_MARGIN = 0.12
 RIVAL_LEAD_WORDS = 32
