@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from bot.answer import (
     MAX_LEAD_WORDS,
     MIN_DENSE,
@@ -180,8 +182,8 @@ def _sign_examples(signs: WarningSigns, encoder: Encoder, cache: Path) -> Exampl
             if old != staged:
                 old.unlink(missing_ok=True)
         staged.replace(path)
-    except OSError as exc:
-        logger.warning("The encoded warning signs cannot be kept in %s: %s", cache, exc.strerror)
+    except (OSError, SafetensorError) as exc:  # the second is what safetensors makes of the first
+        logger.warning("The encoded warning signs cannot be kept in %s: %s", cache, exc)
     return examples
 
 

@@ -146,8 +146,7 @@ def _list_folder(folder: Path, patterns: Sequence[str], pattern_folder: Path | N
             if ".." in Path(pattern).parts:
                 raise ValueError("above the folder")
             files.update(file for file in folder.glob(pattern) if not _is_passed_over(file, folder))
-        # Path.glob refuses "" with ValueError, "/x" with NotImplementedError and "." with IndexError.
-        except (ValueError, NotImplementedError, IndexError) as exc:
+        except (ValueError, NotImplementedError, IndexError) as exc:  # Path.glob's for "", "/x" and "."
             raise ConfigError(
                 f"sources: the pattern {pattern!r} does not name files in {folder}; "
                 'write it like "guide.pdf" or "chapters/*.md".'

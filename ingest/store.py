@@ -259,8 +259,7 @@ class DocumentStore:
             problem = str(exc)
         except OSError as exc:
             problem = explain_os_error(exc)
-        # Of any kind: nobody waits for this thread, and what escaped would leave the page waiting for ever.
-        except Exception:
+        except Exception:  # nobody waits for this thread: what escaped would leave the page waiting
             problem = "The ingest failed by a fault of the program; its log says where."
             logger.exception("The ingest failed.")
         finally:

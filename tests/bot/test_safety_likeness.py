@@ -1,5 +1,6 @@
 """Likeness to example wordings: what it adds, against a plain computation."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,19 @@ def test_examples_are_made_once_for_each_state(tmp_path: Path, monkeypatch: pyte
         assert len(made) == times
         assert len(examples.texts) == 7
         assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_examples_that_cannot_be_kept_are_used_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ensures that a full disk or a folder that cannot be written costs no more than the time."""
+    (tmp_path / "file").write_text("no folder")
+    in_the_way = f"sign-examples-{state_of(signs(), Letters())[:16]}.{os.getpid()}.tmp"
+    (tmp_path / "cache" / in_the_way / "full").mkdir(parents=True)
+    for cache in (tmp_path / "file", tmp_path / "cache"):
+        caplog.clear()
+        assert len(_sign_examples(signs(), Letters(), cache).texts) == 7
+        assert "cannot be kept" in caplog.text
 
 
 @pytest.mark.parametrize("many", [100, 4])

@@ -99,8 +99,7 @@ Open = Callable[..., Visitor]
 def chromium() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        # Who has no Chromium can still run the other tests; .ci/run installs it and fails on a skip.
-        pytest.skip("Chromium is not installed: apt-get install chromium, or set CHROMIUM to its path")
+        pytest.fail('Chromium is not installed: install it, set CHROMIUM, or run with -m "not browser"')
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
         yield browser

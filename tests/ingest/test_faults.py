@@ -99,8 +99,7 @@ print(json.dumps(seen))
 """
 
 
-# .ci/run fails on a skip, so that it goes unnoticed nowhere else.
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork, and forked processes are ended")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")  # .ci/run fails on a skip
 def test_a_process_that_ends_at_any_call_to_the_file_system_leaves_the_old_or_the_new_index(
     tmp_path: Path,
 ) -> None:
@@ -130,8 +129,7 @@ sys.exit(command.main([sys.argv[1], "--index", sys.argv[2]]))
 """
 
 
-# .ci/run fails on a skip, so that it goes unnoticed nowhere else.
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no RLIMIT_FSIZE, which stands for a full disk")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no RLIMIT_FSIZE")  # .ci/run fails on a skip
 @pytest.mark.parametrize("room", [0, 100, 2000, 20_000])
 def test_a_full_disk_is_one_sentence_and_the_index_is_as_it_was(
     corpus: Path, tmp_path: Path, room: int

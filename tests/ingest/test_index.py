@@ -543,8 +543,7 @@ print(len(seen), moved)
 """
 
 
-# .ci/run fails on a skip, so that it goes unnoticed nowhere else.
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork and no SIGKILL")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no SIGKILL")  # .ci/run fails on a skip
 def test_a_process_killed_at_random_moments_leaves_the_old_or_the_new_index_whole(tmp_path: Path) -> None:
     for name, more in (("old", ""), ("new", "\n## News\n\nThe news is out.\n")):
         (tmp_path / name).mkdir()
