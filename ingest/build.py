@@ -421,26 +421,36 @@ def _is_in_service(index_dir: Path) -> bool:
     return True
 
 
-def _end_without_documents(index_dir: Path, problem: str) -> DocumentError:
+def _end_without_documents(index_dir: Path, problem: str, paths: Sequence[Path]) -> DocumentError:
     """Take an index whose documents are all gone out of service; gives the error to raise.
 
-    What was taken away must not be answered from, and an index without passages answers nothing.
+    What was taken away must not be answered from, and an index without passages answers nothing. Files that
+    were named one by one say nothing of what lies elsewhere: that is a slip, and the index stays.
     """
     if not _is_in_service(index_dir):
         return DocumentError(problem)
+    if all(path.is_file() for path in paths):
+        return DocumentError(f"{problem} The index {index_dir} stays as it was.")
+    sources = _live_sources(index_dir)
     withdraw(index_dir)
+    were = f" ({', '.join(sources)})" if sources else ""
     return DocumentError(
-        f"{problem} The index {index_dir} is out of service until then: all its documents were taken away."
+        f"{problem} The index {index_dir} is out of service until then: all its documents{were} were taken away."
     )
+
+
+def _live_sources(index_dir: Path) -> tuple[str, ...]:
+    """Name the documents that are answered from; none where nobody knows, the index being damaged."""
+    try:
+        return tuple(entry.source for entry in read_manifest(index_dir, live_name(index_dir)).sources)
+    except GuideError:
+        return ()
 
 
 def _has_live_source(paths: Sequence[Path], index_dir: Path) -> bool:
     """Tell whether a document that is answered from still lies where it was looked for."""
-    try:
-        sources = read_manifest(index_dir, live_name(index_dir)).sources
-    except GuideError:
-        return True  # damaged: nobody knows what was there
-    return any((path / entry.source).is_file() for path in paths for entry in sources)
+    sources = _live_sources(index_dir)
+    return not sources or any((path / source).is_file() for path in paths for source in sources)
 
 
 def _no_document(paths: Sequence[Path], index_dir: Path, setup: Setup) -> DocumentError:
@@ -453,7 +463,7 @@ def _no_document(paths: Sequence[Path], index_dir: Path, setup: Setup) -> Docume
     if not _is_in_service(index_dir) or (patterns and _has_live_source(paths, index_dir)):
         return DocumentError(problem)  # a slip in the patterns takes nothing out of service
     with hold_lock(index_dir):
-        return _end_without_documents(index_dir, problem)
+        return _end_without_documents(index_dir, problem, paths)
 
 
 def ingest(
@@ -479,8 +489,8 @@ def ingest(
     :param find_losses: The quality gate, asked where guide.toml names judged questions.
     :raises UsageError: If a path is not there.
     :raises ConfigError: If guide.toml, a warning-sign file or the evaluation file is wrong.
-    :raises DocumentError: If there is no document, or none that could be read; an index of documents
-        that were all taken away is then out of service.
+    :raises DocumentError: If there is no document, or none that could be read; an index of documents that
+        were all taken away from a folder is then out of service, one beside named files stays as it was.
     :raises EncoderError: If the encoder is not on this machine.
     :raises IndexLockedError: If another ingest writes to the same folder.
     :raises OSError: If the index cannot be written; the live generation stays.
@@ -501,7 +511,7 @@ def ingest(
             limits = setup.guide.reading
             limits = replace(limits, password=password or limits.password)
             gate = _Gate(_read_judged(setup), make_encoder, find_losses, is_forced)
-            report = _update(index_dir, plan, setup, maker, gate, limits, is_rebuild, progress)
+            report = _update(index_dir, plan, setup, maker, gate, limits, is_rebuild, progress, paths)
     unread = (
         DocumentReport(source, DocumentState.UNREAD, problem=why)
         for source, why in find_unread(paths, setup).items()
@@ -563,6 +573,7 @@ def _update(
     limits: ReadingLimits,
     is_rebuild: bool,
     progress: Progress,
+    paths: Sequence[Path],
 ) -> Report:
     previous = _load_previous(index_dir)
     can_build_upon = previous is not None and not is_rebuild and maker.has_made_vectors_of(previous.manifest)
@@ -571,7 +582,7 @@ def _update(
         gathered = _gather(plan, maker, reader, previous, is_rebuild, progress)
     if not gathered.parts:
         problems = " ".join(report.problem for report in gathered.reports if report.problem)
-        raise _end_without_documents(index_dir, problems)
+        raise _end_without_documents(index_dir, problems, paths)
     views = make_views(gathered.passages)
     name, encoded, is_changed = live.name if live else "", 0, False
     losses: tuple[str, ...] = ()

@@ -343,6 +343,27 @@ def test_an_index_whose_documents_are_all_gone_is_out_of_service_until_one_is_th
     assert {p.source for p in bench.live().passages} == {"knives.md"}
 
 
+@pytest.mark.parametrize(("name", "content"), [("old.doc", b"\xd0\xcf\x11\xe0"), ("empty.md", b"")])
+def test_a_named_file_that_cannot_be_read_leaves_the_index_in_service(
+    bench: Workbench, tmp_path: Path, name: str, content: bytes
+) -> None:
+    bench.ingest()
+    before = bench.live().name
+    slip = tmp_path / name
+    slip.write_bytes(content)
+    with pytest.raises(DocumentError, match=rf"{name}.* stays as it was"):
+        bench.ingest(slip, fallback_config=bench.corpus / "guide.toml")
+    assert bench.live().name == before
+
+
+def test_what_was_taken_away_is_named(bench: Workbench) -> None:
+    bench.ingest()
+    (bench.corpus / "plants.md").unlink()
+    bench.write("nothing.md", b"")
+    with pytest.raises(DocumentError, match=r"all its documents \(plants\.md\) were taken away"):
+        bench.ingest()
+
+
 def test_a_document_named_by_a_pattern_and_gone_is_not_answered_from(bench: Workbench) -> None:
     """Ensures that a guide named in guide.toml can be taken away like any other."""
     bench.write("guide.toml", 'title = "T"\nsources = ["plants.md"]')
