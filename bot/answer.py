@@ -38,8 +38,8 @@ MAX_LEAD_WORDS = 60  # with titles; lists and steps may be longer: half of one i
 PAIR_LEAD_WORDS = 30  # of each, where a message asks two questions
 MAX_FIGURE_WORDS = 30  # around the one sentence that has the figure asked for
 MAX_TEXT_WORDS = 195  # of all that is shown: quotes, titles, places and what introduces them
-MAX_RELATED_WORDS = 25
-MAX_RELATED_LIST_WORDS = 38
+MAX_RELATED_WORDS = 36
+MAX_RELATED_LIST_WORDS = 50
 MAX_RELATED = 7
 LABEL_WORDS = 7  # "More from the guide:" and "In the guide:"
 RELATED_MARGIN = 0.3  # of the score; what is farther behind the best hit is another topic
@@ -169,19 +169,30 @@ def _shown_words(parts: Sequence[Quotation]) -> int:
     return LABEL_WORDS + _words_of(parts) + places + len(pages)
 
 
+def _end(segments: Sequence[Segment], at: int) -> int:
+    """Give the end of a stretch that holds a segment and what takes it back ("But ..."), if anything does."""
+    end = at + 1
+    while end < len(segments) and pattern("answer", "limits_its_before").match(segments[end].text):
+        end += 1
+    return end
+
+
 def _window(segments: Sequence[Segment], best: int, max_words: int) -> tuple[int, int]:
     """Grow a stretch of whole segments around the best one while it stays within the words.
 
+    It never ends before a sentence that takes back its last.
+
     :return: First and last plus one; the best segment alone where even that is longer.
     """
-    first, last = best, best + 1
+    first, last = best, _end(segments, best)
     while True:
+        following = _end(segments, last) if last < len(segments) else last
         before = first > 0 and _count(segments[first - 1 : last]) <= max_words
-        after = last < len(segments) and _count(segments[first : last + 1]) <= max_words
+        after = following > last and _count(segments[first:following]) <= max_words
         if before and (not after or pattern("answer", "needs_its_before").match(segments[first].text)):
             first -= 1
         elif after:
-            last += 1
+            last = following
         elif before:
             first -= 1
         else:
@@ -251,6 +262,29 @@ def _list_lead(passage: Passage) -> list[Quotation]:
     return parts
 
 
+def _list_excerpt(passage: Passage, scores: Sequence[float]) -> list[Quotation]:
+    """Quote the lead of a long list and those of its entries that are nearest, as far as the words reach.
+
+    Empty for numbered entries, which mean little without one another.
+    """
+    segments = passage.segments
+    kept = [at for at, segment in enumerate(segments) if segment.role is SegmentRole.LEAD]
+    intro = _quotes(passage, [segments[at] for at in kept])
+    entries = [at for at, segment in enumerate(segments) if segment.role is SegmentRole.ITEM]
+    chosen: list[int] = []
+    for at in sorted(entries, key=lambda at: -scores[at]):
+        words = _count([segments[other] for other in (*kept, *chosen, at)])
+        if chosen and words > MAX_RELATED_LIST_WORDS:
+            break
+        chosen.append(at)
+    if not chosen:
+        return []
+    quotes = _quotes(passage, [segments[at] for at in sorted(chosen)])
+    title = passage.title
+    parts = [Quotation(intro, title=title)] if intro else []
+    return [*parts, Quotation(quotes, Layout.BULLETS, "" if intro else title, is_excerpt=True)]
+
+
 def _steps_lead(passage: Passage, has_figures: bool) -> list[Quotation]:
     """Set what is to be done as numbered steps, in the guide's order.
 
@@ -305,9 +339,13 @@ def _with_rival(
 
 
 def _has_rival(query: Query, hits: Sequence[Hit]) -> bool:
-    """Tell whether the second hit is as near as the first, and both are prose to quote from."""
+    """Tell whether the second hit is as near as the first, and both are prose to quote from.
+
+    A message that goes on from the one before has its topic from there.
+    """
     return (
         len(hits) > 1
+        and not query.is_follow_up
         and hits[0].score - hits[1].score <= RIVAL_MARGIN
         and not any(
             (hit.passage.kind is PassageKind.LIST and any(_is_entry(s) for s in hit.passage.segments))
@@ -403,14 +441,14 @@ def _related(hits: Sequence[Hit], retrieval: Retrieval, shown: Sequence[Quotatio
             break
         if passage.id in used:
             continue
+        scores = retrieval.segment_scores[hit.rank - 1]
         if passage.kind is PassageKind.LIST:
-            parts = _list_lead(passage)
-            if _count(passage.segments) > MAX_RELATED_LIST_WORDS or not any(map(_is_entry, passage.segments)):
+            is_short = _count(passage.segments) <= MAX_RELATED_LIST_WORDS
+            parts = _list_lead(passage) if is_short else _list_excerpt(passage, scores)
+            if not any(map(_is_entry, passage.segments)):
                 continue
         else:
-            first, last = _stretch(
-                passage.segments, retrieval.segment_scores[hit.rank - 1], MAX_RELATED_WORDS
-            )
+            first, last = _stretch(passage.segments, scores, MAX_RELATED_WORDS)
             parts = [Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)]
         if _shown_words([*shown, *found, *parts]) <= MAX_TEXT_WORDS:
             found.extend(parts)

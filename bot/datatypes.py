@@ -100,11 +100,13 @@ class Quotation:
     """Quotes that are shown together.
 
     :param title: The guide's own title of what is quoted ("Bird-Dog"), or "".
+    :param is_excerpt: Some entries of the list are left out, and it is shown that they are.
     """
 
     quotes: tuple[Quote, ...]
     layout: Layout = Layout.TEXT
     title: str = ""
+    is_excerpt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

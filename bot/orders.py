@@ -16,7 +16,7 @@ from ingest.errors import EncoderError
 __all__ = ["ORDERS", "is_order"]
 
 ORDERS = Path(__file__).parent / "weights" / "orders.safetensors"
-ORDERS_SHA256 = "db65194592949cdcc4c459b05e113446bb2f5b26495bf0b375f97a90dfd66d89"
+ORDERS_SHA256 = "2d451e54b545b626804bbcbce50d637afa4b56cf51f5b9d3b02a99bbcd32a748"
 
 
 @cache

@@ -165,7 +165,7 @@ def _entry_lines(part: Quotation, texts: Sequence[str]) -> list[str]:
         else:
             mark = f"{len(lines) + 1}. " if part.layout is Layout.STEPS else "- "
             lines.append(mark + text)
-    return lines
+    return [*lines, "- …"] if part.is_excerpt else lines
 
 
 def _warning_lines(warning: Warning) -> list[str]:

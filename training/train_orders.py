@@ -1,7 +1,8 @@
 """Learn to tell orders to the program from questions: logistic regression on the vector of a message.
 
 Learns from the questions to the guides: those that try to make a program leave its guide ("override"), and
-all others; and from identity.txt, what people ask about the page and the guide itself. Prints, over five
+all others; from orders.txt, further orders; and from identity.txt, what people ask about the page, the guide
+itself and professionals, or ask in words of orders. Prints, over five
 parts of the guides left out in turn, how many orders are told where few questions are taken for one.
 Run as ``python -m training.train_orders``; then set ``ORDERS_SHA256`` in ``bot/orders.py`` to the checksum
 that it prints. Anew whenever the encoder's layers are trained.
@@ -26,7 +27,7 @@ LOGGER = logging.getLogger(__name__)
 FOLDS = 5
 STRENGTH = 30.0  # of the fit against the regularisation
 ORDER_WEIGHT = 8.0  # orders are few
-IDENTITY_WEIGHT = 8  # and so are questions about the guide itself, which are nearest to them
+IDENTITY_WEIGHT = 4  # and so are questions about the guide itself, which are nearest to them
 MAX_QUESTIONS = 12_000
 FALSE_SHARE = 0.004  # questions that may be taken for an order; the judge has to doubt them too
 
@@ -39,11 +40,15 @@ def _read(folder: Path) -> tuple[list[str], npt.NDArray[np.bool_], npt.NDArray[n
         passages = [passage for section in guide["sections"] for passage in section["passages"]]
         found += [(q["q"], False, number) for passage in passages for q in passage["questions"]]
         found += [(u["q"], u["why"] == "override", number) for u in guide["unanswerable"]]
-    lines = (folder.parent / "identity.txt").read_text(encoding="utf-8").split("\n")
-    identity = [(text, False, at) for at, text in enumerate(filter(None, lines))] * IDENTITY_WEIGHT
+    found += [(text, True, at) for at, text in _lines(folder.parent / "orders.txt")]
+    identity = [(text, False, at) for at, text in _lines(folder.parent / "identity.txt")] * IDENTITY_WEIGHT
     found += identity
     texts, orders, numbers = zip(*found, strict=True)
     return list(texts), np.array(orders), np.array(numbers), len(identity)
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    return list(enumerate(filter(None, path.read_text(encoding="utf-8").split("\n"))))
 
 
 def _fit(vectors: npt.NDArray[np.floating], orders: npt.NDArray[np.bool_]) -> LogisticRegression:

@@ -165,6 +165,14 @@ def test_a_list_shares_the_lead_with_nothing() -> None:
     assert owners(draft.lead) == ["b"]
 
 
+def test_a_message_that_goes_on_is_answered_from_one_passage() -> None:
+    """Ensures that a follow-up, whose topic is known, shares its lead with no other passage."""
+    query = replace(OPEN, is_follow_up=True)
+    draft = composed(retrieval((prose("a", 20), 0.8), (prose("b", 20), 0.79)), query=query)
+    assert owners(draft.lead) == ["a"]
+    assert owners(draft.more) == ["b"]
+
+
 # --- how much --------------------------------------------------------------------------------------
 
 
@@ -220,6 +228,40 @@ def test_a_sentence_longer_than_a_lead_is_quoted_whole() -> None:
     """Ensures that the limit never cuts a sentence of the guide."""
     draft = composed(retrieval((prose("a", 10, MAX_LEAD_WORDS + 5, 10), 0.8), best={"a": 1}))
     assert word_count(draft.lead) == MAX_LEAD_WORDS + 5
+
+
+@pytest.mark.parametrize("taken_back", ["But that rots the roots of many plants.", "However, it may kill them."])
+def test_a_sentence_is_not_quoted_without_the_one_that_takes_it_back(taken_back: str) -> None:
+    """Ensures that what the guide only seems to advise is never quoted as its advice."""
+    kept = "Daily watering may seem right at first."
+    first = passage("a", sentence(50, "a"), kept, taken_back, sentence(50, "z"))
+    draft = composed(retrieval((first, 0.8), best={"a": 1}))
+    assert texts(draft.lead) == [kept, taken_back]
+    near = prose("n", 40)
+    draft = composed(retrieval((near, 0.9), (first, 0.9 - RIVAL_MARGIN - 0.01), best={"a": 1}))
+    assert texts(draft.more) == [kept, taken_back]
+
+
+def _long_list(role: SegmentRole) -> Passage:
+    entries = [sentence(15, f"entry{at}") for at in range(6)]
+    roles = (SegmentRole.LEAD, *[role] * 6)
+    return passage("l", "See a gardener in any of these cases:", *entries, kind=PassageKind.LIST, roles=roles)
+
+
+def test_of_a_long_list_further_down_the_nearest_entries_are_quoted_with_its_lead() -> None:
+    """Ensures that a long list is not passed over, keeps its order, and shows that it is not whole."""
+    listed = _long_list(SegmentRole.ITEM)
+    hits = retrieval((prose("a", 20), 0.8), (listed, 0.79))
+    nearest = (0.0, 0.1, 0.2, 0.3, 0.9, 0.4, 0.8)
+    draft = composed(replace(hits, segment_scores=(hits.segment_scores[0], nearest)))
+    assert texts(draft.more) == [listed.segments[at].text for at in (0, 4, 6)]
+    assert [part.is_excerpt for part in draft.more] == [False, True]
+
+
+def test_of_numbered_steps_further_down_none_is_quoted_alone() -> None:
+    """Ensures that no step of an order is shown without the others."""
+    draft = composed(retrieval((prose("a", 20), 0.8), (_long_list(SegmentRole.STEP), 0.79)))
+    assert draft.more == ()
 
 
 def test_the_rest_of_the_first_passage_comes_before_other_passages() -> None:
@@ -384,6 +426,22 @@ def test_without_such_a_list_red_flags_are_searched_like_anything() -> None:
     hits = retrieval((passage("near", sentence(20, "Leaves")), 0.8), (tips, 0.4))
     draft = composed(hits, query=Query("what are the red flags?", QuestionType.OPEN))
     assert owners(draft.lead) == ["near"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_order"),
+    [
+        ("diagnose my spots", True),
+        ("please prescribe a spray", True),
+        ("can you diagnose this leaf", True),
+        ("who can diagnose what ails my plants", False),
+        ("what would a gardener prescribe for it", False),
+    ],
+)
+def test_who_diagnoses_is_a_question_and_to_diagnose_an_order(text: str, is_order: bool) -> None:
+    """Ensures that questions about professionals are answered from the guide."""
+    draft = composed(retrieval((prose("a", 20), 0.8)), query=Query(text, QuestionType.OPEN), odds=0.0)
+    assert (draft.reason is Reason.NOT_A_QUESTION) is is_order
 
 
 def test_an_order_to_the_program_is_no_question() -> None:

@@ -60,6 +60,12 @@ def test_steps_are_numbered_and_entries_bulleted() -> None:
     assert "**Rest**\n\n1. Lie down.\n2. Breathe." in to_markdown(shown)
 
 
+def test_a_list_of_which_entries_are_left_out_says_so() -> None:
+    part = replace(quotation("a", "b", layout=Layout.BULLETS), is_excerpt=True)
+    assert lead_text(answer(part)) == "- a\n- b\n- …"
+    assert "- a\n- b\n- …" in to_markdown(answer(part))
+
+
 def test_figures_are_bold_in_markdown_and_plain_in_text() -> None:
     owner = passage("Hold it for 20-30 seconds.")
     part = Quotation((Quote(owner.segments[0], owner, ((12, 25),)),))

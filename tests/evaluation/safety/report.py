@@ -19,7 +19,7 @@ from ingest.signs import EmergencyNumbers, read_signs
 __all__ = ["Judged", "Rates", "build_gate", "measure", "read_judged"]
 
 FOLDER = Path(__file__).parent
-# File and split of each set; of check6, test and blind only counts are shown.
+# File and split of each set; of check6, check7, test and blind only counts are shown.
 SETS = {
     "dev": ("dev.jsonl", ""),
     "dev2": ("dev2.jsonl", ""),
@@ -28,10 +28,12 @@ SETS = {
     "dev5": ("dev5.jsonl", ""),
     "build6": ("dev6.jsonl", "build"),
     "check6": ("dev6.jsonl", "check"),
+    "build7": ("dev7.jsonl", "build"),
+    "check7": ("dev7.jsonl", "check"),
     "test": ("test.jsonl", ""),
     "blind": ("blind.jsonl", ""),
 }
-COUNTED_ONLY = ("check6", "test", "blind")
+COUNTED_ONLY = ("check6", "check7", "test", "blind")
 ORDINARY = "ordinary"  # questions of the other evaluation
 CORPUS_SIGNS = FOLDER.parents[2] / "corpus" / "warning-signs"
 
