@@ -17,7 +17,7 @@ from bot.details import FIGURE, Detail, Vocabulary, asked_detail, is_known
 from bot.lexical import terms
 from bot.phrases import alternatives, pattern
 from bot.retrieve import Retrieval
-from bot.understand import Query, QuestionType
+from bot.understand import Query, QuestionType, refers_back
 from ingest.datatypes import Page, Passage, PassageKind, Segment, SegmentRole
 from ingest.index import is_quote_found, page_quotes
 
@@ -96,15 +96,22 @@ def _full_text(passage: Passage) -> str:
     return f"{' '.join(passage.section)} {passage.title} {passage.text}"
 
 
-def _unknown_share(text: str, knows_term: Callable[[str], bool]) -> float:
+def _unknown_share(text: str, knows_term: Callable[..., bool]) -> float:
     own = set(terms(text))
     return sum(not knows_term(term) for term in own) / len(own) if own else 0.0
+
+
+def _asking_part(text: str) -> str:
+    """Give the sentences of a story that ask; all of it where those point at what was told before them."""
+    sentences = re.split(r"(?<=[.!?])\s+", text.strip())
+    asking = " ".join([s for s in sentences if s.endswith("?")] or sentences[-1:])
+    return text if refers_back(asking) else asking
 
 
 def _missing(
     query: Query,
     retrieval: Retrieval,
-    knows_term: Callable[[str], bool],
+    knows_term: Callable[..., bool],
     vocabulary: Vocabulary,
     min_dense: float,
     odds: float | None,
@@ -114,11 +121,11 @@ def _missing(
     if doubt < ORDER_ODDS and (is_order or pattern("answer", "order").search(query.text)):
         return Reason.NOT_A_QUESTION, ""
     asked = set(terms(query.text))
-    for name, thing in vocabulary.find(query.text):
+    for name, thing in vocabulary.find(_asking_part(query.text)):
         wanted = NAMED_MOVE_ODDS if thing.is_move else UNKNOWN_THING_ODDS
         if asked <= set(terms(name)):
             wanted = math.inf  # nothing else is asked for that a passage could answer
-        if doubt < wanted and thing.is_topic and not is_known(thing, knows_term):
+        if doubt < wanted and not is_known(thing, knows_term):
             return Reason.UNKNOWN_THING, name
     is_strange = _unknown_share(query.text, knows_term) >= UNKNOWN_SHARE
     is_near = retrieval.dense >= min_dense + (UNKNOWN_MARGIN if is_strange else 0.0)
@@ -473,7 +480,7 @@ def compose(
     query: Query,
     retrieval: Retrieval,
     passages: Sequence[Passage],
-    knows_term: Callable[[str], bool],
+    knows_term: Callable[..., bool],
     vocabulary: Vocabulary,
     *,
     is_held: bool = False,
@@ -485,7 +492,7 @@ def compose(
     """Choose what to quote.
 
     :param passages: All passages of the generation, in order.
-    :param knows_term: Tells whether any passage holds a stem.
+    :param knows_term: Tells whether any passage holds a stem, or several side by side.
     :param is_held: No exercise steps may be shown.
     :param min_dense: Least similarity of the best hit.
     :param odds: Log of the summed odds that one of the first hits answers; None where nobody judged.

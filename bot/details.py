@@ -1,7 +1,7 @@
 """What a question asks for in particular, and the things of the world that it names, both from data.
 
 Two files beside this one hold the knowledge: details.toml (a price, a number of repetitions) and
-vocabulary.toml (body parts, conditions, treatments and their everyday names). Here is only how they
+vocabulary.toml (conditions, treatments, sports, foods, exercises by their names). Here is only how they
 are read and looked up.
 """
 
@@ -79,20 +79,18 @@ class Thing:
 
     :param names: As people write them.
     :param forms: Each name as the singulars of its words; stems would make "tens" of "ten".
-    :param is_topic: A question can be about it.
     :param is_move: An exercise with a name of its own, so that no other answers for it.
     """
 
     names: tuple[str, ...]
     forms: tuple[tuple[str, ...], ...]
-    is_topic: bool
     is_move: bool = False
 
 
 def singular(word: str) -> str:
     """Cut the plural s of a word, and leave it as it is otherwise."""
     return (
-        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+        word[:-1] if len(word) > 2 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
     )
 
 
@@ -119,9 +117,9 @@ class Vocabulary:
         return [(name, thing) for _, name, thing in found]
 
 
-def is_known(thing: Thing, knows_term: Callable[[str], bool]) -> bool:
-    """Tell whether the guide names a thing by any of its names."""
-    return any(all(knows_term(stem(part)) for part in name) for name in thing.forms)
+def is_known(thing: Thing, knows_term: Callable[..., bool]) -> bool:
+    """Tell whether the guide names a thing by any of its names, their words side by side."""
+    return any(knows_term(*map(stem, name)) for name in thing.forms)
 
 
 @cache
@@ -129,10 +127,10 @@ def load_vocabulary() -> Vocabulary:
     """Read vocabulary.toml."""
     data = tomllib.loads((_DATA / "vocabulary.toml").read_text(encoding="utf-8"))
     things = []
-    for section in ("topics", "moves", "words"):
+    for section in ("topics", "moves"):
         for lines in data[section].values():
             for line in lines:
                 names = tuple(name.strip() for name in line.split("|"))
                 forms = tuple(tuple(singular(word) for word in words(name)) for name in names)
-                things.append(Thing(names, forms, section != "words", section == "moves"))
+                things.append(Thing(names, forms, section == "moves"))
     return Vocabulary(things)

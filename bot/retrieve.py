@@ -8,13 +8,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from bot.datatypes import Hit
-from bot.lexical import BM25, Speller, is_english, terms, words
+from bot.details import singular
+from bot.lexical import BM25, Speller, is_english, stem, terms, words
 from bot.memory import Memory
 from bot.plain import is_lay_word, to_plain
 from bot.understand import Context, Query, QuestionType
@@ -147,6 +149,7 @@ class Retriever:
         self._segments = [(view.row, view.segment) for view in generation.views]
         self.wholes = {view.row: view.text for view in generation.views if view.kind is ViewKind.WHOLE}
         self._bm25 = BM25([_document(passage) for passage in self.passages])
+        self._pairs = {pair for passage in self.passages for pair in _stem_pairs(passage)}
         self._title_terms = [frozenset(terms(passage.title)) for passage in self.passages]
         entries = {passage.id: title for passage, title in zip(self.passages, self._title_terms, strict=True)}
         self._entry_terms = [[entries[id_] for id_ in p.item_ids if entries.get(id_)] for p in self.passages]
@@ -154,9 +157,11 @@ class Retriever:
         self.row_of = {passage.id: row for row, passage in enumerate(self.passages)}
         self.speller = make_speller(self.passages, generation.guide.title, encoder)
 
-    def knows_term(self, term: str) -> bool:
-        """Tell whether any passage holds a stem."""
-        return term in self._bm25
+    def knows_term(self, *stems: str) -> bool:
+        """Tell whether any passage holds a stem, or several side by side ("sit" and "up" are no sit-up)."""
+        if len(stems) == 1:
+            return stems[0] in self._bm25
+        return all(pair in self._pairs for pair in pairwise(stems))
 
     def retrieve(self, query: Query, context: Context, top_k: int) -> Retrieval:
         """Rank the passages for a query.
@@ -311,6 +316,11 @@ def _placing(query: Query) -> tuple[float, float, float]:
 def _dense(scored: Sequence[_Scored], order: Sequence[int]) -> float:
     """Give the similarity of the best hit; "what about X" must be near by X, not by the topic before it."""
     return max((float(s.part[order[0]] + s.whole[order[0]]) for s in scored), default=0.0) if order else 0.0
+
+
+def _stem_pairs(passage: Passage) -> set[tuple[str, str]]:
+    texts = [passage.title, *passage.section, passage.text]
+    return {pair for text in texts for pair in pairwise(stem(singular(word)) for word in words(text))}
 
 
 def _document(passage: Passage) -> list[str]:

@@ -44,6 +44,7 @@ SLIP_SHARE = 0.1
 TAKEN_SHARE = 0.1  # questions whose passage is taken from the list
 LOST_SHARE = 0.35  # questions of detail whose passage loses its nearest sentence
 STRANGERS = 8  # questions of other guides in a step
+UNANSWERABLE = 30  # at most, of the guide itself; more would make the judge doubt everything
 DETAIL_STYLES = ("factoid", "how-to", "why", "typo", "voice")
 MIN_SENTENCES = 2
 
@@ -142,7 +143,8 @@ class _Steps:
         texts = list(guide.wholes)
         scores = self._first[guide.name].scores
         judged = [self._answerable(guide, at, texts) for at in places]
-        for at, question in enumerate(guide.unanswerable, start=len(guide.questions)):
+        unanswerable = list(enumerate(guide.unanswerable, start=len(guide.questions)))
+        for at, question in self._rng.sample(unanswerable, min(UNANSWERABLE, len(unanswerable))):
             judged.append(JudgedQuestion(question.text, self._pick(scores[at], CANDIDATES), CANDIDATES))
         for _ in range(STRANGERS):
             other = self._rng.choice([g for g in self._guides if g is not guide])

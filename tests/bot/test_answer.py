@@ -93,7 +93,7 @@ def composed(
     is_held: bool = False,
 ) -> Draft:
     passages = [hit.passage for hit in hits.hits]
-    return compose(query, hits, passages, lambda _: is_term_known, vocabulary, is_held=is_held, odds=odds)
+    return compose(query, hits, passages, lambda *_: is_term_known, vocabulary, is_held=is_held, odds=odds)
 
 
 def texts(parts: Sequence[Quotation]) -> list[str]:
@@ -343,7 +343,7 @@ def test_no_hits_quote_nothing(odds: float | None) -> None:
 
 def test_a_thing_that_the_guide_does_not_name_is_named_unless_the_judge_is_sure() -> None:
     """Ensures that a near passage about another thing is not taken for an answer."""
-    cactus = Vocabulary([Thing(("cactus",), (("cactus",),), is_topic=True)])
+    cactus = Vocabulary([Thing(("cactus",), (("cactus",),))])
     hits = retrieval((prose("a", 20), 0.8))
     query = Query("does a cactus turn yellow", QuestionType.OPEN)
 
@@ -368,16 +368,40 @@ def test_what_reads_like_an_order_is_no_question_unless_the_judge_is_sure() -> N
 
 def test_a_named_move_that_the_guide_lacks_is_not_answered_with_another() -> None:
     """Ensures that one exercise does not answer for another, though the judge finds them alike."""
-    moves = Vocabulary([Thing(("cobra",), (("cobra",),), is_topic=True, is_move=True)])
+    moves = Vocabulary([Thing(("cobra",), (("cobra",),), is_move=True)])
     hits, query = retrieval((prose("a", 20), 0.8)), Query("how do I do the cobra", QuestionType.STEPS)
     draft = composed(hits, query=query, vocabulary=moves, is_term_known=False, odds=NAMED_MOVE_ODDS - 0.1)
     assert (draft.reason, draft.missing) == (Reason.UNKNOWN_THING, "cobra")
     assert composed(hits, query=query, vocabulary=moves, odds=NAMED_MOVE_ODDS - 0.1).reason is Reason.FOUND
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("My cactus died. When do ferns want water?", Reason.FOUND),
+        ("I water my ferns daily. And when does a cactus want it?", Reason.UNKNOWN_THING),
+        ("I have bought a cactus. When should I water it?", Reason.UNKNOWN_THING),
+    ],
+)
+def test_a_thing_that_the_guide_does_not_name_counts_where_it_is_asked_about(
+    text: str, reason: Reason
+) -> None:
+    """Ensures that what a story only mentions is no reason to decline."""
+    cactus = Vocabulary([Thing(("cactus",), (("cactus",),))])
+    found = retrieval((prose("a", 20), 0.8))
+    doubtful = composed(
+        found,
+        query=Query(text, QuestionType.OPEN),
+        odds=UNKNOWN_THING_ODDS - 0.1,
+        vocabulary=cactus,
+        is_term_known=False,
+    )
+    assert doubtful.reason is reason
+
+
 def test_a_bare_name_that_the_guide_lacks_is_declined_however_sure_the_judge_is() -> None:
     """Ensures that "what about cactus?" is not answered with what stands near it."""
-    cactus = Vocabulary([Thing(("cactus",), (("cactus",),), is_topic=True)])
+    cactus = Vocabulary([Thing(("cactus",), (("cactus",),))])
     hits = retrieval((prose("a", 20), 0.8))
     for text, reason in (
         ("what about cactus", Reason.UNKNOWN_THING),
