@@ -118,7 +118,8 @@ def _missing(
     is_order: bool,
 ) -> tuple[Reason, str]:
     doubt = -math.inf if odds is None else odds
-    if doubt < ORDER_ODDS and (is_order or pattern("answer", "order").search(query.text)):
+    is_told = is_order and not query.is_bare  # "and after?" has no meaning of its own to be told by
+    if doubt < ORDER_ODDS and (is_told or pattern("answer", "order").search(query.text)):
         return Reason.NOT_A_QUESTION, ""
     asked = set(terms(query.text))
     for name, thing in vocabulary.find(_asking_part(query.text)):
@@ -132,22 +133,30 @@ def _missing(
     if not retrieval.hits or (odds is None and not is_near):
         return Reason.NOTHING_NEAR, ""
     detail = asked_detail(query.text)
-    if detail is not None and is_near and _giving(detail, retrieval.hits) is None:
+    if detail is not None and is_near and _giving(detail, retrieval.hits, retrieval) is None:
         return Reason.DETAIL_MISSING, detail.phrase
     if odds is not None and odds < MIN_ODDS:
         return (Reason.NOT_ANSWERED if is_near else Reason.NOTHING_NEAR), ""
     return Reason.FOUND, ""
 
 
-def _giving(detail: Detail, hits: Sequence[Hit]) -> Hit | None:
-    """Find the first hit near the best that gives the detail; one item does not speak for another."""
+def _giving(detail: Detail, hits: Sequence[Hit], retrieval: Retrieval) -> Hit | None:
+    """Find the first hit near the best that gives the detail; one item does not speak for another.
+
+    Near by the question: what a passage gains by what was said before is no sign that it gives the detail.
+    """
+
+    def own(hit: Hit) -> float:
+        gains = retrieval.evidence
+        return hit.score - max(gains[hit.rank - 1].context, 0.0) if gains else hit.score
+
     is_item = hits[0].passage.kind is PassageKind.ITEM
     near = [
         hit
         for hit in hits
         if hit is hits[0]
         or (
-            hit.score >= hits[0].score - DETAIL_MARGIN
+            own(hit) >= own(hits[0]) - DETAIL_MARGIN
             and not (is_item and hit.passage.kind is PassageKind.ITEM)
         )
     ]
@@ -514,7 +523,7 @@ def compose(
     if reason in (Reason.NOTHING_NEAR, Reason.UNKNOWN_THING, Reason.NOT_A_QUESTION) or not hits:
         return Draft(reason, missing=missing)
     detail = asked_detail(query.text)
-    giving = _giving(detail, hits) if detail is not None else None
+    giving = _giving(detail, hits, retrieval) if detail is not None else None
     top = giving or hits[0]
     scores = retrieval.segment_scores[top.rank - 1]
     lead, rest = _lead(query, top, scores, detail if giving else None, max_lead)

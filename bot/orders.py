@@ -16,7 +16,7 @@ from ingest.errors import EncoderError
 __all__ = ["ORDERS", "is_order"]
 
 ORDERS = Path(__file__).parent / "weights" / "orders.safetensors"
-ORDERS_SHA256 = "2d451e54b545b626804bbcbce50d637afa4b56cf51f5b9d3b02a99bbcd32a748"
+ORDERS_SHA256 = "4da3eaf979b332b972ad0b4454664d281469d31a908d07c222b62193ecbf0e19"
 
 
 @cache

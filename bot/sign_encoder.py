@@ -16,12 +16,12 @@ WEIGHTS = Path(__file__).parent / "weights"
 SIGN_LAYERS = WEIGHTS / "signs.safetensors"
 SIGN_SHA256 = "172722b4f9401cbd66048f92835d7e16c641b7a0b64f50c521182aacbd88fe2b"
 TRAINED_OVER = (
-    "9f4642cd8b0a7e1f6afa1d88e89ac0f672b7f77b1c0d82f2824a52ff36c9d4e1"  # sha256 of the layers below
+    "698911add6e95e7abfc5cc42b9f26217d487d5c2a203f2844ea3983d70030bd4"  # sha256 of the layers below
 )
 # Of the product's own guide, and of a guide without signs of its own; made by training.sign_examples.
 KEPT_EXAMPLES = {
-    "sign-examples.safetensors": "5d5f9bd9f68182657017440db804fe39d42471dc33526e4dc451167df1b8159e",
-    "sign-examples-universal.safetensors": "a7e49f2c33a748cad0f450c322ef35b6ba3e39e9c14d92304d28169711e19465",
+    "sign-examples.safetensors": "76344165b80dd2e0353957773b8a58ef3dbfa2fff536bede793e75b2f70d5982",
+    "sign-examples-universal.safetensors": "21a29f7d6145c9cbd89f2260e79db5fb3e3b03f0b08ac4b3b1ba419c2222f287",
 }
 
 

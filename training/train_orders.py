@@ -29,7 +29,7 @@ STRENGTH = 30.0  # of the fit against the regularisation
 ORDER_WEIGHT = 8.0  # orders are few
 IDENTITY_WEIGHT = 4  # and so are questions about the guide itself, which are nearest to them
 MAX_QUESTIONS = 12_000
-FALSE_SHARE = 0.004  # questions that may be taken for an order; the judge has to doubt them too
+FALSE_SHARE = 0.003  # questions that may be taken for an order; the judge has to doubt them too
 
 
 def _read(folder: Path) -> tuple[list[str], npt.NDArray[np.bool_], npt.NDArray[np.int64], int]:

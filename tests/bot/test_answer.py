@@ -28,7 +28,7 @@ from bot.answer import (
 )
 from bot.datatypes import Hit, Layout, Quotation
 from bot.details import Thing, Vocabulary
-from bot.retrieve import Retrieval
+from bot.retrieve import Evidence, Retrieval
 from bot.understand import Query, QuestionType
 from ingest.datatypes import Passage, PassageKind, Segment, SegmentRole, Span
 
@@ -489,6 +489,27 @@ def test_a_detail_that_no_near_passage_gives_is_said_to_be_missing() -> None:
 
 
 # --- shapes ----------------------------------------------------------------------------------------
+
+
+def test_a_detail_may_come_from_the_passage_that_is_nearer_by_the_question_alone() -> None:
+    """Ensures that a passage is not asked for a detail only because it was talked about before."""
+    query = Query("what does a pot cost", QuestionType.OPEN, is_follow_up=True)
+    before, telling = passage("b", "A pot needs a hole."), passage("t", "A pot is cheap, about $5.")
+    hits = retrieval((before, 0.8), (telling, 0.6))
+    gained = tuple(Evidence(0.3, 0.3, 0.0, 0.0, context, 0.0) for context in (0.2, 0.0))
+    assert composed(hits, query=query).reason is Reason.DETAIL_MISSING
+    assert texts(composed(replace(hits, evidence=gained), query=query).lead) == ["A pot is cheap, about $5."]
+
+
+def test_a_message_without_a_topic_is_never_told_to_be_an_order_by_its_meaning() -> None:
+    """Ensures that "and after?" is answered from what was said before."""
+    hits = retrieval((prose("a", 20), 0.8))
+    for is_bare, reason in ((True, Reason.FOUND), (False, Reason.NOT_A_QUESTION)):
+        query = Query("and after?", QuestionType.OPEN, is_follow_up=True, is_bare=is_bare)
+        draft = compose(
+            query, hits, [hits.hits[0].passage], lambda *_: True, NOTHING, odds=0.0, is_order=True
+        )
+        assert draft.reason is reason
 
 
 @pytest.mark.parametrize("best", [0, 1, 2])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.lexical import BM25, terms
+from bot.lexical import BM25, stem, terms
 from bot.plain import to_plain
 from bot.retrieve import (
     BM25_WEIGHT,
@@ -85,6 +85,14 @@ def test_late_interaction_by_hand() -> None:
     assert late_interaction(forms, passage) == pytest.approx((1.0 + 0.8) / 2)
     assert late_interaction([], passage) == 0.0
     assert late_interaction(forms[:1], np.zeros((0, 3), dtype=np.float32)) == 0.0
+
+
+def test_words_are_known_together_only_where_they_stand_side_by_side(retriever: Retriever) -> None:
+    """Ensures that a guide that knows spots and wool is not taken to know a thing named by both."""
+    assert retriever.knows_term(stem("sticky"), stem("spot"))
+    assert retriever.knows_term(stem("wool"))
+    assert not retriever.knows_term(stem("wool"), stem("spot"))
+    assert not retriever.knows_term(stem("cactus"))
 
 
 def test_hits_come_best_first_with_ranks_from_one(retriever: Retriever) -> None:
