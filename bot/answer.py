@@ -143,14 +143,15 @@ def _missing(
 def _giving(detail: Detail, hits: Sequence[Hit], retrieval: Retrieval) -> Hit | None:
     """Find the first hit near the best that gives the detail; one item does not speak for another.
 
-    Near by the question: what a passage gains by what was said before is no sign that it gives the detail.
+    Near by the question: what a passage gains by what was said before is no sign that it gives the detail, unless
+    that was about an item, whose detail is asked for.
     """
+    is_item = hits[0].passage.kind is PassageKind.ITEM
 
     def own(hit: Hit) -> float:
-        gains = retrieval.evidence
+        gains = () if is_item else retrieval.evidence
         return hit.score - max(gains[hit.rank - 1].context, 0.0) if gains else hit.score
 
-    is_item = hits[0].passage.kind is PassageKind.ITEM
     near = [
         hit
         for hit in hits

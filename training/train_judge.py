@@ -9,6 +9,7 @@ import argparse
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,7 +232,7 @@ def decline_scores(first: Sequence[First], logits: Sequence[Floats]) -> dict[str
 
 def _decline_table(guides: Sequence[Guide], scores: Sequence[Floats]) -> dict[str, dict[str, float]]:
     yes: list[float] = []
-    no: dict[str, list[float]] = {"detail": [], "near": [], "far": [], ALL: []}
+    no: dict[str, list[float]] = defaultdict(list)
     for guide, row in zip(guides, scores, strict=True):
         asked = [*guide.questions, *guide.unanswerable]
         for question, score in zip(asked, row.tolist(), strict=True):

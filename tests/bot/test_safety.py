@@ -21,15 +21,15 @@ NUMBERS = EmergencyNumbers("999", "999", "NHS 111", "111", "Samaritans on 116 12
 BELOW = (URGENT, SEE_SOMEONE)
 # What the blind set has come to, with the model: bounds to keep, not targets.
 MOST_BLIND_EMERGENCIES_MISSED = 3
-MOST_BLIND_OTHERS_MISSED = 4
-MOST_BLIND_ALARMS = 14
+MOST_BLIND_OTHERS_MISSED = 5
+MOST_BLIND_ALARMS = 13
 # The same of the second development set, which is built from, and of the check part of the fifth.
 MOST_BUILD_EMERGENCIES_MISSED = 3
-MOST_CHECK_EMERGENCIES_MISSED = 23
+MOST_CHECK_EMERGENCIES_MISSED = 22
 MOST_CHECK_OTHERS_MISSED = 8
-MOST_CHECK_ALARMS = 20
+MOST_CHECK_ALARMS = 26
 MOST_CHECK_STORIES = 6
-MOST_CHECK_QUESTIONS = 1
+MOST_CHECK_QUESTIONS = 0
 
 
 @cache
