@@ -20,8 +20,8 @@ TRAINED_OVER = (
 )
 # Of the product's own guide, and of a guide without signs of its own; made by training.sign_examples.
 KEPT_EXAMPLES = {
-    "sign-examples.safetensors": "76344165b80dd2e0353957773b8a58ef3dbfa2fff536bede793e75b2f70d5982",
-    "sign-examples-universal.safetensors": "21a29f7d6145c9cbd89f2260e79db5fb3e3b03f0b08ac4b3b1ba419c2222f287",
+    "sign-examples.safetensors": "5c85500d597b191fff545e93d7fcf9c502f82cbb785f9dacce5098635f17c539",
+    "sign-examples-universal.safetensors": "225315b1d4c68bcfc0a5662990d8628455cfd1f6c8edf13292da8ae1e890874b",
 }
 
 
