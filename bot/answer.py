@@ -143,8 +143,8 @@ def _missing(
 def _giving(detail: Detail, hits: Sequence[Hit], retrieval: Retrieval) -> Hit | None:
     """Find the first hit near the best that gives the detail; one item does not speak for another.
 
-    Near by the question: what a passage gains by what was said before is no sign that it gives the detail, unless
-    that was about an item, whose detail is asked for.
+    Near by the question: what a passage gains by what was said before is no sign that it gives the detail,
+    unless that was about an item, whose detail is asked for.
     """
     is_item = hits[0].passage.kind is PassageKind.ITEM
 

@@ -435,7 +435,8 @@ def _end_without_documents(index_dir: Path, problem: str, paths: Sequence[Path])
     withdraw(index_dir)
     were = f" ({', '.join(sources)})" if sources else ""
     return DocumentError(
-        f"{problem} The index {index_dir} is out of service until then: all its documents{were} were taken away."
+        f"{problem} The index {index_dir} is out of service until then: all its documents{were} were taken "
+        "away."
     )
 
 

@@ -230,7 +230,9 @@ def test_a_sentence_longer_than_a_lead_is_quoted_whole() -> None:
     assert word_count(draft.lead) == MAX_LEAD_WORDS + 5
 
 
-@pytest.mark.parametrize("taken_back", ["But that rots the roots of many plants.", "However, it may kill them."])
+@pytest.mark.parametrize(
+    "taken_back", ["But that rots the roots of many plants.", "However, it may kill them."]
+)
 def test_a_sentence_is_not_quoted_without_the_one_that_takes_it_back(taken_back: str) -> None:
     """Ensures that what the guide only seems to advise is never quoted as its advice."""
     kept = "Daily watering may seem right at first."
