@@ -356,13 +356,9 @@ def _with_rival(
 
 
 def _has_rival(query: Query, hits: Sequence[Hit]) -> bool:
-    """Tell whether the second hit is as near as the first, and both are prose to quote from.
-
-    A message that goes on from the one before has its topic from there.
-    """
+    """Tell whether the second hit is as near as the first, and both are prose to quote from."""
     return (
         len(hits) > 1
-        and not query.is_follow_up
         and hits[0].score - hits[1].score <= RIVAL_MARGIN
         and not any(
             (hit.passage.kind is PassageKind.LIST and any(_is_entry(s) for s in hit.passage.segments))
@@ -536,7 +532,8 @@ def compose(
         return Draft(reason, more=tuple(lead), missing=missing, focus=(top.passage,))
     if max_lead == MAX_LEAD_WORDS and top is hits[0] and detail is None and _has_rival(query, hits):
         lead = _with_rival(query, lead, hits, retrieval)
-        rest = rest if top.passage.kind is PassageKind.FAQ else []  # better spent on what else may be meant
+        if not (query.is_follow_up or top.passage.kind is PassageKind.FAQ):
+            rest = []  # the words are better spent on what else may be meant
     more = []
     if has_steps(top.passage) and pattern("answer", "hurts").search(query.text):
         rule = _when_it_hurts(hits, passages)

@@ -165,12 +165,14 @@ def test_a_list_shares_the_lead_with_nothing() -> None:
     assert owners(draft.lead) == ["b"]
 
 
-def test_a_message_that_goes_on_is_answered_from_one_passage() -> None:
-    """Ensures that a follow-up, whose topic is known, shares its lead with no other passage."""
-    query = replace(OPEN, is_follow_up=True)
-    draft = composed(retrieval((prose("a", 20), 0.8), (prose("b", 20), 0.79)), query=query)
-    assert owners(draft.lead) == ["a"]
-    assert owners(draft.more) == ["b"]
+def test_what_is_cut_for_the_second_of_two_follows_where_the_topic_is_known() -> None:
+    """Ensures that a follow-up, which goes on from what was answered, is shown all of its passage."""
+    first = prose("a", 20, 20)
+    hits = retrieval((first, 0.8), (prose("b", 20), 0.79))
+    draft = composed(hits, query=replace(OPEN, is_follow_up=True))
+    assert owners(draft.lead) == ["a", "b"]
+    assert texts(draft.more) == [first.segments[1].text]
+    assert composed(hits).more == ()
 
 
 # --- how much --------------------------------------------------------------------------------------
