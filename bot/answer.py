@@ -532,8 +532,10 @@ def compose(
         return Draft(reason, more=tuple(lead), missing=missing, focus=(top.passage,))
     if max_lead == MAX_LEAD_WORDS and top is hits[0] and detail is None and _has_rival(query, hits):
         lead = _with_rival(query, lead, hits, retrieval)
-        if not (query.is_follow_up or top.passage.kind is PassageKind.FAQ):
-            rest = []  # the words are better spent on what else may be meant
+        quoted = [quote.segment for part in lead for quote in part.quotes]
+        is_kept = query.is_follow_up or top.passage.kind is PassageKind.FAQ
+        # Else the words are better spent on what else may be meant.
+        rest = [segment for segment in top.passage.segments if is_kept and segment not in quoted]
     more = []
     if has_steps(top.passage) and pattern("answer", "hurts").search(query.text):
         rule = _when_it_hurts(hits, passages)
