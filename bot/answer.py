@@ -297,9 +297,8 @@ def _list_excerpt(passage: Passage, scores: Sequence[float]) -> list[Quotation]:
     if not chosen:
         return []
     quotes = _quotes(passage, [segments[at] for at in sorted(chosen)])
-    title = passage.title
-    parts = [Quotation(intro, title=title)] if intro else []
-    return [*parts, Quotation(quotes, Layout.BULLETS, "" if intro else title, is_excerpt=True)]
+    parts = [Quotation(intro, title=passage.title)] if intro else []
+    return [*parts, Quotation(quotes, Layout.BULLETS, "" if intro else passage.title, is_excerpt=True)]
 
 
 def _steps_lead(passage: Passage, has_figures: bool) -> list[Quotation]:
@@ -456,10 +455,10 @@ def _related(hits: Sequence[Hit], retrieval: Retrieval, shown: Sequence[Quotatio
             continue
         scores = retrieval.segment_scores[hit.rank - 1]
         if passage.kind is PassageKind.LIST:
-            is_short = _count(passage.segments) <= MAX_RELATED_LIST_WORDS
-            parts = _list_lead(passage) if is_short else _list_excerpt(passage, scores)
             if not any(map(_is_entry, passage.segments)):
                 continue
+            is_short = _count(passage.segments) <= MAX_RELATED_LIST_WORDS
+            parts = _list_lead(passage) if is_short else _list_excerpt(passage, scores)
         else:
             first, last = _stretch(passage.segments, scores, MAX_RELATED_WORDS)
             parts = [Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)]

@@ -59,7 +59,7 @@ class Likeness:
     def signs_like(self, stretches: Sequence[Stretch]) -> list[Sign]:
         """Give the signs that the stretches are like; a hint of a sign in the words lowers its bar.
 
-        Half of a stretch's score is that of the whole message: what it is about tells how a part is meant.
+        Most of a stretch's score is that of the whole message: what it is about tells how a part is meant.
         """
         stretches = self._nearest(stretches)
         if not stretches:

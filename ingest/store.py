@@ -6,7 +6,6 @@ fetched back by hand.
 """
 
 import hashlib
-import logging
 import os
 import threading
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from ingest.sources import FALLBACK_CONFIG, find_sources, read_setup
 
 __all__ = ["DocumentStore", "GenerationInfo", "Job", "Overview", "SourceInfo"]
 
-logger = logging.getLogger(__name__)
 
 _REMOVED = ".removed"  # hidden, so that no ingest reads it
 _MAX_NAME_CHARS = 150
@@ -245,10 +243,13 @@ class DocumentStore:
         def progress(what: str, done: int, total: int) -> None:
             self._job = replace(self._job, what=what, done=done, total=total)
 
-        report, problem = None, ""
+        # Stands where anything else escapes: that ends the thread with its traceback in the log, and the page
+        # waits for nothing.
+        report, problem = None, "The ingest failed by a fault of the program; its log says where."
         try:
             report = self._run(is_forced, progress)
             self._left_out(report)
+            problem = ""
         except DocumentError as exc:  # none could be read
             problem = str(exc)
             self._left = {
@@ -259,9 +260,6 @@ class DocumentStore:
             problem = str(exc)
         except OSError as exc:
             problem = explain_os_error(exc)
-        except Exception:  # nobody waits for this thread: what escaped would leave the page waiting
-            problem = "The ingest failed by a fault of the program; its log says where."
-            logger.exception("The ingest failed.")
         finally:
             self._job = Job(report=report, problem=problem)
 

@@ -295,3 +295,19 @@ def test_a_document_that_guide_toml_does_not_name_is_told(desk: Desk) -> None:
     status, body = desk.ask("PUT", "/documents/files/a.md", b"# A\n\nWords.\n")
     assert status == 400
     assert "guide.toml names the files that are read (sources)" in json.loads(body)["problem"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_program_ends_the_ingest_and_is_said(tmp_path: Path) -> None:
+    """Ensures that the page does not wait for an ingest that will never end."""
+
+    def run(is_forced: bool, progress: Callable[[str, int, int], None]) -> Report:
+        raise KeyError("a fault")
+
+    store = DocumentStore(tmp_path, tmp_path / "index", run)
+    assert store.start_ingest()
+    for thread in threading.enumerate():
+        if thread.name == "ingest":
+            thread.join(20)
+    assert not store.job.is_running
+    assert store.job.problem.startswith("The ingest failed by a fault of the program")

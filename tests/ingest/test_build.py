@@ -704,7 +704,7 @@ def test_patterns_that_find_nothing_are_named(bench: Workbench) -> None:
         bench.ingest()
 
 
-@pytest.mark.parametrize("pattern", ["/etc/*.txt", "../*.md", "sub/../../x.md", "**.md", "."])
+@pytest.mark.parametrize("pattern", ["/etc/*.txt", "../*.md", "sub/../../x.md", "**.md", ".", ""])
 def test_patterns_that_leave_the_folder_are_a_mistake_in_guide_toml(bench: Workbench, pattern: str) -> None:
     bench.write("guide.toml", f'title = "T"\nsources = ["{pattern}"]')
     with pytest.raises((ConfigError, DocumentError)) as caught:

@@ -99,7 +99,9 @@ print(json.dumps(seen))
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")  # .ci/run fails on a skip
+# Each call to the file system is tried in a child made by fork; nothing else ends a process just there
+# without importing everything anew fifty times. Where fork exists it runs: .ci/run fails on a skip.
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, which Windows lacks")
 def test_a_process_that_ends_at_any_call_to_the_file_system_leaves_the_old_or_the_new_index(
     tmp_path: Path,
 ) -> None:
@@ -129,7 +131,9 @@ sys.exit(command.main([sys.argv[1], "--index", sys.argv[2]]))
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no RLIMIT_FSIZE")  # .ci/run fails on a skip
+# A disk is made full by a limit of the process, which Windows does not have. Elsewhere it runs: .ci/run fails
+# on a skip.
+@pytest.mark.skipif(os.name == "nt", reason="needs RLIMIT_FSIZE, which Windows lacks")
 @pytest.mark.parametrize("room", [0, 100, 2000, 20_000])
 def test_a_full_disk_is_one_sentence_and_the_index_is_as_it_was(
     corpus: Path, tmp_path: Path, room: int
