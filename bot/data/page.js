@@ -39,6 +39,7 @@
   let tickets = 0;
   let timer = 0;
   let isStuck = false; // the server did not get the message
+  let isRestored = false; // what is restored later than a message would take the place of its answer
   const place = document.createElement("div");
   place.id = "waiting";
   place.setAttribute("role", "status");
@@ -67,7 +68,7 @@
     if (waiting.length > SHOWN) add("p", `and ${waiting.length - SHOWN} more`);
   };
   const next = () => {
-    if (!asked && !isStuck && waiting.length > 0) {
+    if (isRestored && !asked && !isStuck && waiting.length > 0) {
       tickets += 1;
       asked = { text: waiting.shift(), ticket: String(tickets), isVoid: false, isOver: false };
       tell("guide:post", { text: asked.text, ticket: asked.ticket });
@@ -175,9 +176,15 @@
       }
     });
   };
+  const start = () => {
+    isRestored = true;
+    next();
+  };
+  setTimeout(start, PATIENCE_MS); // nothing came; a message will tell why
   document.addEventListener("guide:kept", (event) => {
     passages = event.detail;
     mark();
+    if (!isRestored) start();
   });
   document.addEventListener("visibilitychange", mark);
   setInterval(mark, LOOK_MS);
@@ -215,8 +222,8 @@
     const before = count;
     count = log.querySelectorAll("[data-testid=user]").length;
     if (count > before) isFollowing = true;
-    const isRestored = before === 0 && count > 1;
-    follow(calm.matches || isRestored ? "instant" : "smooth");
+    const isReloaded = before === 0 && count > 1;
+    follow(calm.matches || isReloaded ? "instant" : "smooth");
   };
   new ResizeObserver(() => follow("instant")).observe(log); // a warning above takes room
   new MutationObserver(tidy).observe(log, {

@@ -622,3 +622,30 @@ def test_a_proxy_for_the_outside_is_not_asked(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("NO_PROXY", "somewhere.example")
     monkeypatch.setenv("no_proxy", "")
     serve(None)
+
+
+def test_a_message_sent_before_the_page_has_its_first_answers_is_not_lost(visit: Open, url: str) -> None:
+    """Ensures that what the page restores, when it comes late, does not take the place of an answer."""
+    visitor = visit(url)
+    visitor.say("kept")
+    held: list[Route] = []
+
+    def hold_those_of_the_load(route: Route) -> None:
+        if len(held) < 2:
+            held.append(route)
+        else:
+            route.continue_()
+
+    visitor.page.route("**/queue/join*", hold_those_of_the_load)
+    visitor.page.goto(url)
+    box = visitor.page.locator("#message textarea")
+    box.fill("early")
+    box.press("Enter")
+    visitor.page.wait_for_timeout(1_500)
+    assert len(held) == 2
+    for route in held:
+        route.continue_()
+    expect(visitor.questions).to_have_text(["kept", "early"])
+    expect(visitor.answers.last).to_contain_text("Message 2.")
+    visitor.page.wait_for_timeout(1_000)
+    expect(visitor.answers).to_have_count(2)
