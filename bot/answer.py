@@ -7,17 +7,17 @@ that is chosen in ``render``.
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 
 from bot.datatypes import Citation, Hit, Layout, Quotation, Quote
 from bot.details import FIGURE, Detail, Vocabulary, asked_detail, is_known
-from bot.lexical import terms
+from bot.lexical import content_words, stem, terms
 from bot.phrases import alternatives, pattern
 from bot.retrieve import Retrieval
-from bot.understand import Query, QuestionType, refers_back
+from bot.understand import GENERIC_WORDS, Query, QuestionType, refers_back
 from ingest.datatypes import Page, Passage, PassageKind, Segment, SegmentRole
 from ingest.index import is_quote_found, page_quotes
 
@@ -25,6 +25,7 @@ __all__ = [
     "MAX_LEAD_WORDS",
     "MIN_DENSE",
     "PAIR_LEAD_WORDS",
+    "WHY_MISSING",
     "Draft",
     "Reason",
     "cite",
@@ -40,6 +41,7 @@ MAX_FIGURE_WORDS = 30  # around the one sentence that has the figure asked for
 MAX_TEXT_WORDS = 195  # of all that is shown: quotes, titles, places and what introduces them
 MAX_RELATED_WORDS = 36
 MAX_RELATED_LIST_WORDS = 50
+MAX_RELATED_STEPS_WORDS = 70
 MAX_RELATED = 7
 LABEL_WORDS = 7  # "More from the guide:" and "In the guide:"
 RELATED_MARGIN = 0.3  # of the score; what is farther behind the best hit is another topic
@@ -57,6 +59,7 @@ MIN_ODDS = -0.8
 UNKNOWN_THING_ODDS = 1.0  # a sign more is wanted where the question names a thing that the guide does not
 NAMED_MOVE_ODDS = 3.0  # one exercise is near another, and does not answer for it
 ORDER_ODDS = 3.0  # and where it reads like an order to the program
+WHY_MISSING = "why that is"
 DETAIL_MARGIN = 0.15  # another hit so near may give the detail that the first lacks
 
 
@@ -116,15 +119,16 @@ def _missing(
     min_dense: float,
     odds: float | None,
     is_order: bool,
+    topic: Set[str],
 ) -> tuple[Reason, str]:
     doubt = -math.inf if odds is None else odds
     is_told = is_order and not query.is_bare  # "and after?" has no meaning of its own to be told by
     if doubt < ORDER_ODDS and (is_told or pattern("answer", "order").search(query.text)):
         return Reason.NOT_A_QUESTION, ""
-    asked = set(terms(query.text))
+    asked = {stem(word) for word in content_words(query.text) if word not in GENERIC_WORDS} - topic
     for name, thing in vocabulary.find(_asking_part(query.text)):
         wanted = NAMED_MOVE_ODDS if thing.is_move else UNKNOWN_THING_ODDS
-        if asked <= set(terms(name)):
+        if asked and asked <= set(terms(name)):
             wanted = math.inf  # nothing else is asked for that a passage could answer
         if doubt < wanted and not is_known(thing, knows_term):
             return Reason.UNKNOWN_THING, name
@@ -419,6 +423,19 @@ def _when_it_hurts(hits: Sequence[Hit], passages: Sequence[Passage]) -> list[Quo
     return []
 
 
+def _reason(item: Passage, scores: Sequence[float], passages: Sequence[Passage]) -> Quotation | None:
+    """Quote why something is done: the nearest sentence of the item that says so, or the section's first."""
+    section = [p for p in passages if (p.source, p.section) == (item.source, item.section)]
+    for passage in [item, *(p for p in section if p.kind is PassageKind.PROSE)]:
+        for kind in ("because", "good_for"):
+            says = [at for at, s in enumerate(passage.segments) if pattern("answer", kind).search(s.text)]
+            if says:
+                best = max(says, key=lambda at: scores[at]) if passage is item else says[0]
+                first, last = _window(passage.segments, best, MAX_FIGURE_WORDS)
+                return Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)
+    return None
+
+
 def _when_to_see(query: Query, hits: Sequence[Hit], passages: Sequence[Passage]) -> Passage | None:
     """Find the list that answers "when should I see a doctor?", by what its lead says; the nearest first."""
     if not pattern("answer", "asks_when_to_see").search(query.text):
@@ -443,6 +460,20 @@ def _cautions(passage: Passage, passages: Sequence[Passage]) -> list[Quotation]:
     return found[:1]
 
 
+def _nearest_stretch(passage: Passage, scores: Sequence[float]) -> Quotation:
+    first, last = _stretch(passage.segments, scores, MAX_RELATED_WORDS)
+    return Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)
+
+
+def _whole_or_why(passage: Passage) -> list[Quotation]:
+    """Quote all steps of an item, or where they are long what stands before and after them, never a part."""
+    if _count(passage.segments) <= MAX_RELATED_STEPS_WORDS:
+        return _steps_lead(passage, has_figures=False)
+    at_steps = [at for at, segment in enumerate(passage.segments) if _is_step(segment)]
+    beside = (*passage.segments[: at_steps[0]], *passage.segments[at_steps[-1] + 1 :])
+    return [Quotation(_quotes(passage, beside), title=passage.title)] if beside else []
+
+
 def _related(hits: Sequence[Hit], retrieval: Retrieval, shown: Sequence[Quotation]) -> list[Quotation]:
     """Quote the best sentences of the next hits, as far as the words reach."""
     found: list[Quotation] = []
@@ -459,25 +490,26 @@ def _related(hits: Sequence[Hit], retrieval: Retrieval, shown: Sequence[Quotatio
                 continue
             is_short = _count(passage.segments) <= MAX_RELATED_LIST_WORDS
             parts = _list_lead(passage) if is_short else _list_excerpt(passage, scores)
+        elif has_steps(passage):
+            parts = _whole_or_why(passage)
         else:
-            first, last = _stretch(passage.segments, scores, MAX_RELATED_WORDS)
-            parts = [Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)]
-        if _shown_words([*shown, *found, *parts]) <= MAX_TEXT_WORDS:
+            parts = [_nearest_stretch(passage, scores)]
+        if parts and _shown_words([*shown, *found, *parts]) <= MAX_TEXT_WORDS:
             found.extend(parts)
     return found
 
 
-def combine(first: Draft, second: Draft) -> Draft:
-    """Make one answer of those to two questions; what is not answered stays with the caller to say."""
-    leads = (*first.lead, *second.lead)
+def combine(drafts: Sequence[Draft]) -> Draft:
+    """Make one answer of those to several questions; what is not answered stays with the caller to say."""
+    leads = tuple(part for draft in drafts for part in draft.lead)
     more: list[Quotation] = []
     used = {quote.passage.id for part in leads for quote in part.quotes}
-    for part in (*first.more, *second.more):
+    for part in (part for draft in drafts for part in draft.more):
         own = {quote.passage.id for quote in part.quotes}
         if not own & used and _shown_words([*leads, *more, part]) <= MAX_TEXT_WORDS:
             more.append(part)
             used |= own
-    focus = tuple(dict.fromkeys((*second.focus, *first.focus)))
+    focus = tuple(dict.fromkeys(passage for draft in reversed(drafts) for passage in draft.focus))
     return Draft(Reason.FOUND, leads, tuple(more), focus=focus)
 
 
@@ -492,6 +524,7 @@ def compose(
     min_dense: float = MIN_DENSE,
     odds: float | None = None,
     is_order: bool = False,
+    topic: Set[str] = frozenset(),
     max_lead: int = MAX_LEAD_WORDS,
 ) -> Draft:
     """Choose what to quote.
@@ -502,9 +535,10 @@ def compose(
     :param min_dense: Least similarity of the best hit.
     :param odds: Log of the summed odds that one of the first hits answers; None where nobody judged.
     :param is_order: It reads like an order to the program, by its meaning.
+    :param topic: Stems of the guide's title: what everything in it is about.
     :param max_lead: Words of the lead, lists and steps apart.
     """
-    reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense, odds, is_order)
+    reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense, odds, is_order, topic)
     hits = retrieval.hits
     if is_held:
         doable = {passage.id for passage in passages if has_steps(passage)}
@@ -527,6 +561,11 @@ def compose(
     if top.passage.item_ids and query.type is QuestionType.LIST:
         focus = tuple(_all_lists(query, top.passage, passages))
         lead = [part for listed in focus for part in _list_lead(listed)]
+    if query.is_bare and query.type is QuestionType.WHY and top.passage.kind is PassageKind.ITEM:
+        why = _reason(top.passage, scores, passages)
+        if why is None:
+            return Draft(Reason.DETAIL_MISSING, more=tuple(lead), missing=WHY_MISSING, focus=focus)
+        lead, rest = [why], [s for s in top.passage.segments if s not in [q.segment for q in why.quotes]]
     if reason in (Reason.DETAIL_MISSING, Reason.NOT_ANSWERED):
         return Draft(reason, more=tuple(lead), missing=missing, focus=(top.passage,))
     if max_lead == MAX_LEAD_WORDS and top is hits[0] and detail is None and _has_rival(query, hits):

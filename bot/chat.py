@@ -32,6 +32,7 @@ from bot.answer import (
 from bot.datatypes import Answer, AnswerKind, Quotation, Urgency
 from bot.details import load_vocabulary
 from bot.judge import Judge, load_judge
+from bot.language import find_language
 from bot.orders import is_order
 from bot.phrases import pattern
 from bot.render import (
@@ -44,6 +45,7 @@ from bot.render import (
     decline_note,
     half_note,
     list_note,
+    only_english_note,
     small_talk_note,
 )
 from bot.retrieve import Retrieval, Retriever
@@ -229,6 +231,11 @@ def _step(
     if assessment.is_cleared_now:
         answer = _answer(engine, AnswerKind.SMALLTALK, assessment, note=CLEARED)
         return answer, state, Trace(assessment)
+    language = find_language(message)
+    if language is not None:
+        kind = AnswerKind.WARNING if assessment.warning else AnswerKind.DECLINE
+        answer = _answer(engine, kind, assessment, note=only_english_note(language.note))
+        return answer, state, Trace(assessment)
     small_talk = find_small_talk(message)
     if small_talk is not None and assessment.warning is None:
         answer = _small_talk_answer(engine, small_talk, assessment)
@@ -268,8 +275,8 @@ def _question_step(engine: _Engine, state: _State, assessment: Assessment) -> tu
         answer = _answer(engine, AnswerKind.CLARIFY, assessment, note=list_note(entries))
         return answer, state, Trace(assessment, query=query)
     retrieval = retriever.retrieve(query, state.context, TOP_K)
-    pair = _draft_pair(engine, split_questions(query.text), state.context, assessment.is_held)
-    draft, note = pair or (_compose(engine, query, retrieval, assessment.is_held), "")
+    parts = _draft_parts(engine, _questions_in(engine, query), state.context, assessment.is_held)
+    draft, note = parts or (_compose(engine, query, retrieval, assessment.is_held), "")
     lead, more = verified(draft.lead, pages), verified(draft.more, pages)
     kind = AnswerKind.ANSWER
     if not lead:
@@ -289,35 +296,44 @@ def _question_step(engine: _Engine, state: _State, assessment: Assessment) -> tu
     )
 
 
-def _draft_pair(
+def _draft_parts(
     engine: _Engine, questions: Sequence[str], context: Context, is_held: bool
 ) -> tuple[Draft, str] | None:
-    """Answer two questions of one message in turn, the second in the context of the first.
+    """Answer the questions of one message in turn, each in the context of those before it.
 
-    :return: What to quote, and what to say of the one that is not answered; None where the message as a
-        whole is the better question: it is one, neither is answered, or one passage answers both.
+    :return: What to quote, and what to say of those that are not answered; None where the message as a
+        whole is the better question: it is one, none is answered, or one passage answers all.
     """
     if len(questions) < 2:
         return None
     drafts: list[Draft] = []
     for text in questions:
-        # Short as the second may be, it goes on from the first only where it says so.
+        # Short as a later one may be, it goes on from the first only where it says so.
         query = understand(text, context if not drafts or refers_back(text) else Context())
         retrieval = engine.retriever.retrieve(query, context, TOP_K)
         draft = _compose(engine, query, retrieval, is_held, PAIR_LEAD_WORDS)
         context = _context(query, draft, retrieval, context)
         drafts.append(draft)
-    first, second = drafts
-    is_held_back = Reason.HELD_BACK in (first.reason, second.reason)
-    if is_held_back or not (first.lead or second.lead) or first.focus == second.focus:
+    is_held_back = any(draft.reason is Reason.HELD_BACK for draft in drafts)
+    answered = [draft for draft in drafts if draft.lead]
+    if is_held_back or not answered or len({draft.focus for draft in drafts}) < len(drafts):
         return None
     notes = [
         half_note(text, decline_note(draft.reason, draft.missing))
         for text, draft in zip(questions, drafts, strict=True)
         if not draft.lead
     ]
-    nothing = Draft(Reason.FOUND)
-    return combine(first if first.lead else nothing, second if second.lead else nothing), " ".join(notes)
+    return combine(answered), " ".join(notes)
+
+
+def _questions_in(engine: _Engine, query: Query) -> tuple[str, ...]:
+    """Take apart what one message asks: two questions, or one about several entries named side by side."""
+    questions = split_questions(query.text)
+    if len(questions) > 1:
+        return questions
+    if query.type in (QuestionType.FIGURE, QuestionType.WHY):
+        return (query.text,)
+    return engine.retriever.items_side_by_side(query.text)
 
 
 def _compose(
@@ -339,6 +355,7 @@ def _compose(
         min_dense=MIN_DENSE if threshold is None else threshold,
         odds=odds,
         is_order=engine.tells_orders and is_order(retrieval.vector),
+        topic=retriever.topic,
         max_lead=max_lead,
     )
     return replace(draft, odds=odds)
@@ -359,6 +376,10 @@ def _context(query: Query, draft: Draft, retrieval: Retrieval, before: Context) 
         return before
     passage = draft.focus[0]
     entries = tuple(id_ for listed in draft.focus for id_ in listed.item_ids)
+    if len(draft.focus) > 1 and all(p.kind is PassageKind.ITEM for p in draft.focus):
+        entries = tuple(
+            p.id for p in reversed(draft.focus)
+        )  # shown side by side, the last is nearest at hand
     listed = entries or (before.listed if passage.id in before.listed else ())
     return Context(
         query=retrieval.texts[-1] if query.is_follow_up else query.text,

@@ -92,6 +92,10 @@ class BM25:
         """How much a term tells; a term that no document holds tells most."""
         return self._idf.get(term, self._inverse_frequency(0))
 
+    def document_count(self, term: str) -> int:
+        """Count the documents that hold a term."""
+        return len(self._postings[term][0]) if term in self._postings else 0
+
     def __contains__(self, term: str) -> bool:
         return term in self._postings
 

@@ -24,6 +24,7 @@ __all__ = [
     "half_note",
     "lead_text",
     "list_note",
+    "only_english_note",
     "places",
     "small_talk_note",
     "to_markdown",
@@ -36,6 +37,7 @@ WITHDRAWN = (
     "The guide has been taken away for now, so nothing can be answered from it. Please come back later."
 )
 TOO_LONG = "That message is longer than I can read at once. Please ask your question in a few sentences."
+ONLY_ENGLISH = "I can read only English. If this is an emergency, call your local emergency number now."
 WHAT_ABOUT = "What would you like to know about? Please name it, for example with one of the questions below."
 CLEARED = (
     "Thank you for telling me that it has been checked. Please follow what you were told there first. "
@@ -86,6 +88,11 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 def small_talk_note(kind: SmallTalk, title: str, sources: Sequence[str]) -> str:
     """Answer small talk in our own words."""
     return _SMALL_TALK[kind].format(title=title, sources=", ".join(sources))
+
+
+def only_english_note(note: str) -> str:
+    """Say that only English is read, first in the language of the message."""
+    return f"{note} {ONLY_ENGLISH}"
 
 
 def list_note(entries: int) -> str:

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from bot.datatypes import Hit
 from bot.details import singular
-from bot.lexical import BM25, Speller, is_english, stem, terms, words
+from bot.lexical import BM25, STOPWORDS, Speller, is_english, stem, terms, words
 from bot.memory import Memory
+from bot.phrases import word_list
 from bot.plain import is_lay_word, to_plain
 from bot.understand import Context, Query, QuestionType
 from ingest.datatypes import Encoder, Matrix, Passage, PassageKind, TokenEncoder
@@ -45,6 +46,11 @@ _CONNECTED = (0.7, -0.10, 0.06)  # "and the other one?": near it, but seldom the
 _REFERRING = (0.85, 0.10, 0.06)  # "is it safe?": mostly the same
 CORRECTED = -0.15  # the passage before may still hold what was meant
 _NO_TOPIC = (1.0, 0.0, 0.0)
+
+# Two or three entries of a list named side by side ("bridges and the plank").
+MAX_NAMED = 3
+MAX_NAME_PASSAGES = 2  # a word of a title stands for it where no more passages hold it
+JOINING_WORDS = frozenset(word_list("joining"))
 
 MAX_ENCODED = 500  # questions whose vectors are remembered, about 40 kB each
 MAX_TOKENS_KEPT = 1_000  # passages whose tokens' vectors are, about 80 kB each
@@ -154,6 +160,8 @@ class Retriever:
         entries = {passage.id: title for passage, title in zip(self.passages, self._title_terms, strict=True)}
         self._entry_terms = [[entries[id_] for id_ in p.item_ids if entries.get(id_)] for p in self.passages]
         self._is_list = np.array([passage.kind is PassageKind.LIST for passage in self.passages])
+        self.topic = frozenset(terms(generation.guide.title))
+        self._item_names = _item_names(self.passages, self._bm25)
         self.row_of = {passage.id: row for row, passage in enumerate(self.passages)}
         self.speller = make_speller(self.passages, generation.guide.title, encoder)
 
@@ -162,6 +170,24 @@ class Retriever:
         if len(stems) == 1:
             return stems[0] in self._bm25
         return all(pair in self._pairs for pair in pairwise(stems))
+
+    def items_side_by_side(self, text: str) -> tuple[str, ...]:
+        """List the items that a question names together ("bridges and the plank"), by their titles.
+
+        Empty where it names fewer than two, or other words stand between them.
+        """
+        spoken = words(text)
+        stems = [stem(singular(word)) for word in spoken]
+        found: list[tuple[int, int, str]] = []
+        for at in range(len(stems)):
+            for name, title in self._item_names:
+                if tuple(stems[at : at + len(name)]) == name and (not found or at >= found[-1][1]):
+                    found.append((at, at + len(name), title))
+                    break
+        titles = tuple(dict.fromkeys(title for _, _, title in found))
+        between = [spoken[end:start] for (_, end, _), (start, _, _) in pairwise(found)]
+        is_joined = all(set(rest) <= JOINING_WORDS for rest in between)
+        return titles if 2 <= len(titles) <= MAX_NAMED and is_joined else ()
 
     def retrieve(self, query: Query, context: Context, top_k: int) -> Retrieval:
         """Rank the passages for a query.
@@ -321,6 +347,30 @@ def _dense(scored: Sequence[_Scored], order: Sequence[int]) -> float:
 def _stem_pairs(passage: Passage) -> set[tuple[str, str]]:
     texts = [passage.title, *passage.section, passage.text]
     return {pair for text in texts for pair in pairwise(stem(singular(word)) for word in words(text))}
+
+
+def _item_names(passages: Sequence[Passage], bm25: BM25) -> list[tuple[tuple[str, ...], str]]:
+    """List what each item may be called, as stems, the longest first, with its title.
+
+    That is its title, what of it no other title holds ("cat cow" of "Cat-Cow Stretch"), and each word of
+    that which hardly another passage has ("plank" of "Modified Plank").
+    """
+    titles = {
+        p.title: [stem(singular(word)) for word in words(p.title)]
+        for p in passages
+        if p.kind is PassageKind.ITEM
+    }
+    held = Counter(name for stems in titles.values() for name in set(stems))
+    names: dict[tuple[str, ...], str] = {}
+    for title, stems in titles.items():
+        own = [at for at, name in enumerate(stems) if held[name] == 1]
+        names[tuple(stems)] = title
+        if own and any(name not in STOPWORDS for name in stems):
+            names.setdefault(tuple(stems[own[0] : own[-1] + 1]), title)
+        for name in (stems[at] for at in own):
+            if name not in STOPWORDS and bm25.document_count(name) <= MAX_NAME_PASSAGES:
+                names.setdefault((name,), title)
+    return sorted(names.items(), key=lambda item: -len(item[0]))
 
 
 def _document(passage: Passage) -> list[str]:

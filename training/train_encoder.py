@@ -39,10 +39,10 @@ TEMPERATURE = 0.05
 LEARNING_RATE = 5e-5
 WEIGHT_DECAY = 0.01
 WARMUP = 0.05
-# Half a small guide's questions, a quarter of a large one's: passages are most of the cost and encoded once.
+# Half a small guide's questions, a sixth of a large one's: passages are most of the cost and encoded once.
 QUESTIONS_A_STEP = 54
 LARGE_GUIDE = 40  # passages
-QUESTIONS_A_LARGE_STEP = 108
+QUESTIONS_A_LARGE_STEP = 180
 GLOSSES_A_STEP = 48  # each is told from the 47 others
 SLIP_SHARE = 0.1  # questions that get slips of typing
 BM25_WEIGHT = 0.02

@@ -22,6 +22,7 @@ from bot.answer import (
     RIVAL_MARGIN,
     UNKNOWN_MARGIN,
     UNKNOWN_THING_ODDS,
+    WHY_MISSING,
     Draft,
     Reason,
     compose,
@@ -268,6 +269,21 @@ def test_of_numbered_steps_further_down_none_is_quoted_alone() -> None:
     assert draft.more == ()
 
 
+def test_an_item_further_down_is_quoted_with_all_its_steps_or_with_none() -> None:
+    """Ensures that nobody is shown the middle of an exercise that was not asked for."""
+    first = (prose("a", 20), 0.8)
+    for words in (20, 70):
+        long = f"Put {sentence(words, 'it')}"
+        told = (SOAKING[0], long, *SOAKING[1:])
+        item = passage("i", *told, kind=PassageKind.ITEM, title="Soaking")
+        draft = composed(retrieval(first, (item, 0.8 - RIVAL_MARGIN - 0.01), best={"i": 4}))
+        assert texts(draft.more) == list(told if words == 20 else (SOAKING[0], SOAKING[5]))
+    bare = passage(
+        "i", *[f"{t[:-1]} {sentence(20, 'it')}" for t in (SOAKING[1], *SOAKING[3:5])], kind=PassageKind.ITEM
+    )
+    assert composed(retrieval(first, (bare, 0.8 - RIVAL_MARGIN - 0.01))).more == ()
+
+
 def test_the_rest_of_the_first_passage_comes_before_other_passages() -> None:
     """Ensures that what the guide adds begins with the passage that was quoted."""
     first = prose("a", 30, 30, 30)
@@ -409,10 +425,22 @@ def test_a_bare_name_that_the_guide_lacks_is_declined_however_sure_the_judge_is(
     hits = retrieval((prose("a", 20), 0.8))
     for text, reason in (
         ("what about cactus", Reason.UNKNOWN_THING),
+        ("does cactus help long?", Reason.UNKNOWN_THING),
         ("cactus in winter", Reason.FOUND),
     ):
         query = Query(text, QuestionType.OPEN)
         draft = composed(hits, query=query, odds=SURE, vocabulary=cactus, is_term_known=False)
+        assert draft.reason is reason
+
+
+def test_the_title_of_the_guide_adds_nothing_to_a_name_that_the_guide_lacks() -> None:
+    """Ensures that "plant cactus" is declined in a guide to plants like "cactus" alone."""
+    cactus = Vocabulary([Thing(("cactus",), (("cactus",),))])
+    hits = retrieval((prose("a", 20), 0.8))
+    query = Query("plant cactus", QuestionType.OPEN)
+    found = [hit.passage for hit in hits.hits]
+    for topic, reason in (({"plant"}, Reason.UNKNOWN_THING), (set[str](), Reason.FOUND)):
+        draft = compose(query, hits, found, lambda *_: False, cactus, odds=SURE, topic=topic)
         assert draft.reason is reason
 
 
@@ -586,6 +614,35 @@ def test_an_exercise_brings_the_cautions_of_its_section_and_no_others() -> None:
     other = passage("other", "Never shout at it.", section="Pests")
     draft = composed(retrieval((item, 0.8), (other, 0.45), (own, 0.4)), query=STEPS)
     assert texts(draft.more) == ["Never soak a cactus."]
+
+
+WHY = Query("why?", QuestionType.WHY, is_follow_up=True, is_bare=True)
+
+
+def test_why_after_steps_is_answered_with_what_the_item_says_it_is_good_for() -> None:
+    """Ensures that "why?" does not get the steps once more."""
+    good = "It helps the roots to drink."
+    causal = "Soak it in the evening, because the sun burns wet leaves."
+    for texts_of, shown in ((SOAKING, None), ((*SOAKING, good), good), ((*SOAKING, good, causal), causal)):
+        item = passage("i", *texts_of, kind=PassageKind.ITEM, title="Soaking")
+        draft = composed(retrieval((item, 0.8), best={"i": 4}), query=WHY)
+        if shown is None:
+            assert (draft.reason, draft.missing) == (Reason.DETAIL_MISSING, WHY_MISSING)
+            assert draft.lead == ()
+        else:
+            assert shown in texts(draft.lead)
+            assert word_count(draft.lead) <= MAX_FIGURE_WORDS
+        assert draft.focus == (item,)
+
+
+def test_why_after_steps_is_looked_for_in_the_section_too() -> None:
+    """Ensures that the reason which a section gives for its items is found, and no other section's."""
+    item = passage("i", *SOAKING, kind=PassageKind.ITEM, title="Soaking")
+    other = passage("other", "Light helps the leaves.", section="Light")
+    own = passage("own", "Plants are thirsty.", "Water helps the roots to grow.")
+    draft = composed(retrieval((item, 0.8), (other, 0.4), (own, 0.3)), query=WHY)
+    assert owners(draft.lead) == ["own"]
+    assert "Water helps the roots to grow." in texts(draft.lead)
 
 
 def test_steps_are_held_back_while_a_warning_sign_is_unchecked() -> None:

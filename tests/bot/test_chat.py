@@ -120,6 +120,22 @@ def test_two_questions_in_one_message_are_both_answered_in_the_lead(bot: Bot) ->
     assert "Yes, a spoonful a month." in lead
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["how do I do soaking and misting?", "misting or soaking", "difference between soaking and the misting"],
+)
+def test_entries_named_side_by_side_are_all_shown(bot: Bot, question: str) -> None:
+    lead = lead_text(bot.reply(question))
+    assert "Put the pot into a bowl of water." in lead
+    assert "Spray the leaves from below." in lead
+
+
+def test_of_entries_named_side_by_side_the_second_one_is_the_second_named(bot: Bot) -> None:
+    lead = lead_text(bot.reply("the second one", user("misting and soaking please")))
+    assert "Put the pot into a bowl of water." in lead
+    assert "Spray the leaves" not in lead
+
+
 def test_of_two_questions_the_one_that_is_not_answered_is_named(bot: Bot) -> None:
     answer = bot.reply("How often should I feed a plant? What is the capital of France?")
     assert answer.kind is AnswerKind.ANSWER

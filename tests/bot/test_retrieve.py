@@ -95,6 +95,25 @@ def test_words_are_known_together_only_where_they_stand_side_by_side(retriever: 
     assert not retriever.knows_term(stem("cactus"))
 
 
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("how do I do soaking and misting?", ("Soaking", "Misting")),
+        ("misting, soaking", ("Misting", "Soaking")),
+        ("is mistings better than the soaking", ("Misting", "Soaking")),
+        ("soaking and soaking", ()),
+        ("soaking", ()),
+        ("is soaking enough in winter or do I need misting?", ()),
+        ("soaking and feeding", ()),
+        ("", ()),
+    ],
+)
+def test_items_are_named_side_by_side_only_where_nothing_else_stands_between(
+    retriever: Retriever, text: str, titles: tuple[str, ...]
+) -> None:
+    assert retriever.items_side_by_side(text) == titles
+
+
 def test_hits_come_best_first_with_ranks_from_one(retriever: Retriever) -> None:
     hits = retriever.retrieve(Query("sticky leaves", QuestionType.OPEN), Context(), 5).hits
     assert [hit.rank for hit in hits] == [1, 2, 3, 4, 5]
