@@ -7,9 +7,10 @@ at the ends of sentences. Leaves to others what is encoded and how.
 
 import bisect
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ingest.clean import find_compounds, trace
 from ingest.datatypes import (
@@ -30,6 +31,7 @@ __all__ = ["move_passages", "split_passages"]
 
 MAX_JOINED_WORDS = 120  # short paragraphs of a section may be joined up to this
 SHORT_PARAGRAPH_WORDS = 40  # and only if one of two is no longer than this
+FEW_PASSAGES = 3  # are filled one after the other; where there are more, a change must not move all after it
 MAX_LEAD_WORDS = 45  # a paragraph before a list is its lead as a whole up to this, or up to two sentences
 MAX_LEAD_SENTENCES = 2
 ID_LENGTH = 16  # hex digits: 64 bits, no collision in any library of guides
@@ -65,7 +67,11 @@ class _Draft:
     title_spans: tuple[Span, ...]
     pieces: tuple[_Piece, ...]
     list_index: int = -1
-    is_linked: bool = field(default=False)
+
+    @property
+    def words(self) -> int:
+        """How many words the text has."""
+        return sum(len(piece.text.split()) for piece in self.pieces)
 
 
 def split_passages(
@@ -490,21 +496,65 @@ def _join_short_paragraphs(drafts: Sequence[_Draft]) -> list[_Draft]:
     """Join neighbouring paragraphs of a section of which one is short; keep the links to lists right."""
     joined: list[_Draft] = []
     moved: list[int] = []
-    for draft in drafts:
-        last = joined[-1] if joined else None
-        if last is not None and _may_join(last, draft):
-            joined[-1] = replace(last, pieces=(*last.pieces, *draft.pieces))
-        else:
-            joined.append(draft)
-        moved.append(len(joined) - 1)
+    start = 0
+    for end in range(1, len(drafts) + 1):
+        if end < len(drafts) and _may_be_joined(drafts[end - 1], drafts[end]):
+            continue  # where two may not be joined, they may not be with others added either
+        for group in _join_run(drafts[start:end]):
+            moved += [len(joined)] * len(group)
+            joined.append(replace(group[0], pieces=tuple(piece for draft in group for piece in draft.pieces)))
+        start = end
     return [replace(d, list_index=moved[d.list_index]) if d.list_index >= 0 else d for d in joined]
 
 
-def _may_join(first: _Draft, second: _Draft) -> bool:
-    if not first.kind is second.kind is PassageKind.PROSE or first.section != second.section:
-        return False
-    words = [sum(len(piece.text.split()) for piece in draft.pieces) for draft in (first, second)]
+def _may_be_joined(first: _Draft, second: _Draft) -> bool:
+    is_prose = first.kind is second.kind is PassageKind.PROSE and first.section == second.section
+    return is_prose and _is_short_enough(first.words, second.words)
+
+
+def _is_short_enough(*words: int) -> bool:
     return min(words) <= SHORT_PARAGRAPH_WORDS and sum(words) <= MAX_JOINED_WORDS
+
+
+def _join_run(run: Sequence[_Draft]) -> list[Sequence[_Draft]]:
+    """Join paragraphs of which each two neighbours may be joined."""
+    words = [0, *itertools.accumulate(draft.words for draft in run)]  # before each, and of all
+
+    def may_join(start: int, at: int, end: int) -> bool:
+        return _is_short_enough(words[at] - words[start], words[end] - words[at])
+
+    starts = [0]
+    for at in range(1, len(run)):
+        if not may_join(starts[-1], at, at + 1):
+            starts.append(at)
+    bounds = list(itertools.pairwise([*starts, len(run)]))
+    if len(bounds) > FEW_PASSAGES:
+        texts = [" ".join(piece.text for piece in draft.pieces) for draft in run]
+        bounds = _join_by_checksum(texts, may_join)
+    return [run[start:end] for start, end in bounds]
+
+
+def _join_by_checksum(
+    texts: Sequence[str], may_join: Callable[[int, int, int], bool]
+) -> list[tuple[int, int]]:
+    """Join neighbouring texts so that a change of one moves only the boundaries near it.
+
+    Filled one after the other, all parts after a change would begin elsewhere. Here the boundaries are gone
+    through in the order of the checksums of the texts after them, and each is given up if what stands on its
+    two sides by then may be one part. So one depends on another only where all between them have ever
+    smaller checksums: such chains are short, and a boundary far from a change stays.
+
+    :param may_join: Tells of (start, at, end) whether texts[start:at] and texts[at:end] may be one part.
+    :return: Start and end of each part, in order.
+    """
+    ends = {at: at + 1 for at in range(len(texts))}  # of each part, by its start
+    starts = {end: start for start, end in ends.items()}
+    for at in sorted(range(1, len(texts)), key=lambda at: hashlib.sha256(texts[at].encode()).digest()):
+        start, end = starts[at], ends[at]
+        if may_join(start, at, end):
+            del starts[at], ends[at]
+            starts[end], ends[start] = start, end
+    return sorted(ends.items())
 
 
 # Size
@@ -524,11 +574,15 @@ def _fit(draft: _Draft, count_tokens: Callable[[str], int], max_tokens: int) -> 
         lead = ()
     rest = [piece for piece in draft.pieces if piece not in lead]
     halves = [half for whole in rest for half in _halve(whole, lambda piece: fits([*lead, piece]))]
-    start = 0
-    while start < len(halves):
-        end = _find_end(halves, start, lambda part: fits([*lead, *part]))
+    starts = [0]
+    while (end := _find_end(halves, starts[-1], lambda part: fits([*lead, *part]))) < len(halves):
+        starts.append(end)
+    bounds = list(itertools.pairwise([*starts, len(halves)]))
+    if len(bounds) > FEW_PASSAGES:
+        texts = [piece.text for piece in halves]
+        bounds = _join_by_checksum(texts, lambda start, _, end: fits([*lead, *halves[start:end]]))
+    for start, end in bounds:
         yield replace(draft, pieces=(*lead, *halves[start:end]))
-        start = end
 
 
 def _find_end(pieces: Sequence[_Piece], start: int, fits: Callable[[Sequence[_Piece]], bool]) -> int:

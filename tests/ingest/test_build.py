@@ -287,6 +287,35 @@ def test_one_changed_paragraph_of_a_long_document_encodes_at_most_three_passages
     assert report.encoded == len(bench.encoded) <= 6
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "It gets 4 cups.",
+            "It gets 4 cups in May. It gets 5 cups in June, for then it is hot at the window.",
+        ),
+        ("Plant 4 stands by window 4. It gets 4 cups.\n\n", ""),
+        ("Plant 4 ", "Plants stand by the windows, and each gets its cups.\n\nPlant 4 "),
+    ],
+    ids=["grows", "goes", "comes"],
+)
+def test_a_paragraph_that_changes_in_a_long_section_encodes_at_most_three_passages(
+    bench: Workbench, old: str, new: str
+) -> None:
+    """Ensures that the paragraphs after it, which are joined into passages, are joined as before."""
+    text = "# Plants\n\n## Windows\n\n" + "\n\n".join(
+        f"Plant {n} stands by window {n}. It gets {n} cups." for n in range(120)
+    )
+    bench.write("plants.md", text)
+    bench.ingest()
+    assert old in text
+    bench.write("plants.md", text.replace(old, new))
+    document = report_of(bench.ingest(), "plants.md")
+    assert document.passages > 8
+    assert document.passages - document.kept <= 3
+    assert len(bench.encoded) <= 6
+
+
 NOT_LOADED = """
 import sys
 from pathlib import Path

@@ -1,3 +1,4 @@
+import random
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from tests.ingest.guides import (
     Reading,
     check_laws,
     check_nothing_is_lost,
+    check_places,
+    check_sizes,
     count_words,
     raw_text,
     read_guide,
@@ -158,6 +161,67 @@ def test_the_place_of_a_title_is_that_of_the_title_alone(tmp_path: Path, entry: 
     check_laws(reading)
 
 
+# Changes
+
+
+WORDS = ("knee", "bend", "hold", "breath", "lift", "leg", "chair", "floor", "heel", "rest", "week", "towel")
+
+
+def _sentence(rng: random.Random) -> str:
+    return " ".join(rng.choices(WORDS, k=rng.randint(9, 16))).capitalize() + "."
+
+
+def _paragraph(rng: random.Random) -> str:
+    return " ".join(_sentence(rng) for _ in range(rng.randint(1, 2)))
+
+
+def _change(parts: list[str], new: str, rng: random.Random) -> list[str]:
+    """Let one part grow, shrink or go, or put a new one in."""
+    at = rng.randrange(len(parts))
+    part = rng.choice([[f"{parts[at]} {new}"], [f"{parts[at][:-20]}."], [], [new, parts[at]]])
+    return [*parts[:at], *part, *parts[at + 1 :]]
+
+
+MakePart = Callable[[random.Random], str]
+LONG: dict[str, tuple[MakePart, str, str]] = {  # how a part is made, what stands before the first and between
+    "paragraphs": (_paragraph, "", "\n\n"),
+    "sentences": (_sentence, "", " "),
+    "entries": (_sentence, "Do these things:\n\n- ", "\n- "),
+    "an answer": (_sentence, "**Why so?** ", " "),
+}
+
+
+@pytest.mark.parametrize(("make", "before", "between"), LONG.values(), ids=LONG)
+def test_a_change_in_a_long_section_changes_at_most_three_passages(
+    tmp_path: Path, make: MakePart, before: str, between: str
+) -> None:
+    """Ensures that boundaries do not move all the way after a change, and that the laws hold nevertheless."""
+    rng = random.Random(1)  # noqa: S311
+
+    def read(parts: list[str]) -> Reading:
+        return read_string(tmp_path, f"# A\n\n## B\n\n{before}{between.join(parts)}\n\n## C\n\nThe end.\n")
+
+    parts = [make(rng) for _ in range(80)]
+    whole = read(parts)
+    check_laws(whole)
+    ids = {p.id for p in whole.passages}
+    assert len(ids) > 8
+    for _ in range(20):
+        reading = read(_change(parts, make(rng), rng))
+        check_places(reading)
+        check_sizes(reading, MAX_WORDS)
+        assert 0 < len({p.id for p in reading.passages} - ids) <= 3
+
+
+def test_the_paragraphs_of_a_section_of_few_passages_are_joined_in_order(tmp_path: Path) -> None:
+    """Ensures that such a section has the fullest passages, whatever the checksums of its paragraphs."""
+    paragraphs = [
+        f"This is paragraph number {n} of a section that has no more than three passages." for n in range(24)
+    ]
+    reading = read_string(tmp_path, "# A\n\n## B\n\n" + "\n\n".join(paragraphs))
+    assert [len(p.segments) for p in reading.passages] == [8, 8, 8]
+
+
 # Growth
 
 MIN_SECONDS = 0.03  # below it, the clock and the collector decide and not the text
@@ -175,6 +239,7 @@ def _seconds(path: Path, text: str) -> float:
 GROWING: dict[str, Callable[[int], str]] = {
     "a long word": lambda n: "a" * 8 * n,
     "a long line": lambda n: "walk a bit " * n,
+    "sentences": lambda n: "".join(f"Walk for {k} steps. " for k in range(n)),
     "spaces": lambda n: f"a{' ' * 8 * n}b\n{' ' * 8 * n}\nQ{' ' * 8 * n}b",
     "dots": lambda n: f"a{'.' * 8 * n}b{'. ' * 4 * n}c",
     "initials": lambda n: "J. Smith e.g. Tim " * (n // 2),
