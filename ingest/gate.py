@@ -7,6 +7,8 @@ so that no change of the passages makes it void; the form is described in ``bot/
 """
 
 import json
+import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,11 @@ __all__ = ["Candidate", "FindLosses", "Judged", "find_losses", "read_judged", "r
 TOP_K = 5
 MAX_RECALL_LOSS = 0.02  # smaller differences come and go with any edit
 MAX_LOSSES_NAMED = 20
+# An answer is lost, and not only edited, when it has few of its words left and few others came: one that is
+# shortened keeps some, one that is written anew has about as many.
+MIN_WORDS_KEPT = 0.25  # of the distinct words it had
+MIN_WORDS_NOW = 0.5  # against their number
+SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +105,49 @@ def recall(candidate: Candidate, judged: Sequence[Judged]) -> list[float]:
 def find_losses(staged: Candidate, live: Candidate, judged: Sequence[Judged]) -> tuple[str, ...]:
     """List what the staged index loses against the live one, one sentence each; empty where nothing is lost.
 
-    Lost are a question of the FAQ, an entry of a list by whose name the page suggests a question, and more
-    than two points of recall@5 over the judged questions.
+    Lost are a question of the FAQ, an entry of a list by whose name the page suggests a question, what is
+    said under either where next to nothing of it is left, and more than two points of recall@5 over the
+    judged questions.
     """
     return (*_lost_titles(staged, live), *_lost_recall(staged, live, judged))
 
 
-def _titles(candidate: Candidate, kind: PassageKind) -> dict[str, Passage]:
-    return {p.title.casefold(): p for p in candidate.generation.passages if p.kind is kind and p.title}
+def _titled(candidate: Candidate, kind: PassageKind) -> dict[str, list[Passage]]:
+    """Give the passages of one kind by their titles; long answers and repeated titles have several."""
+    found: dict[str, list[Passage]] = {}
+    for passage in candidate.generation.passages:
+        if passage.kind is kind and passage.title:
+            found.setdefault(passage.title.casefold(), []).append(passage)
+    return found
 
 
 def _lost_titles(staged: Candidate, live: Candidate) -> list[str]:
     losses = []
     for kind, what in ((PassageKind.FAQ, "FAQ answer"), (PassageKind.ITEM, "suggestion")):
-        after = _titles(staged, kind)
-        losses += [
-            f"The {what} “{passage.title}” is gone ({passage.source}, page {passage.page_label})."
-            for key, passage in _titles(live, kind).items()
-            if key not in after
-        ]
+        after = _titled(staged, kind)
+        for key, passages in _titled(live, kind).items():
+            left = after.get(key, [])
+            named = f"{what} “{passages[0].title}”"
+            if not left:
+                losses.append(f"The {named} is gone {_place(passages[0])}.")
+            elif _is_emptied(passages, left):
+                text = textwrap.shorten(left[0].text, SHOWN_CHARACTERS, placeholder=" …")
+                losses.append(f"All that is left of the {named} is “{text}” {_place(left[0])}.")
     return losses
+
+
+def _place(passage: Passage) -> str:
+    return f"({passage.source}, page {passage.page_label})"
+
+
+def _is_emptied(before: Sequence[Passage], after: Sequence[Passage]) -> bool:
+    """Tell whether next to nothing is left of what was said under a title."""
+    had, has = _words(before), _words(after)
+    return len(had & has) < MIN_WORDS_KEPT * len(had) and len(has) < MIN_WORDS_NOW * len(had)
+
+
+def _words(passages: Sequence[Passage]) -> set[str]:
+    return {word for passage in passages for word in re.findall(r"\w+", passage.text.casefold())}
 
 
 def _lost_recall(staged: Candidate, live: Candidate, judged: Sequence[Judged]) -> list[str]:

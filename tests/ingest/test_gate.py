@@ -23,6 +23,9 @@ QUESTIONS = {
     "Which spots are sticky on leaves?": "The leaves have sticky spots.",
 }
 
+COFFEE = "Yes, a spoonful a month. More makes the soil sour."
+MISTING = "Fill a bottle with soft water. Spray the leaves from below. Never mist in full sun."
+
 
 def judgment(question: str, *quotes: str) -> str:
     places = [{"source": "plants.md", "page": 1, "quote": quote} for quote in quotes]
@@ -53,6 +56,16 @@ def update(corpus: Path, folder: Path, is_forced: bool = False) -> Report:
             "Look at it.",
             "recall@5 falls from 100.0 to 80.0 over 5 judged questions.",
         ),
+        (
+            COFFEE,
+            "See above.",
+            "left of the FAQ answer “Can I use coffee grounds?” is “See above.” (plants.md, page 1).",
+        ),
+        (
+            MISTING,
+            "Do it.",
+            "All that is left of the suggestion “Misting” is “Do it.” (plants.md, page 1).",
+        ),
     ],
 )
 def test_an_index_that_loses_an_answer_is_held_back_until_it_is_forced(
@@ -74,10 +87,22 @@ def test_an_index_that_loses_an_answer_is_held_back_until_it_is_forced(
     assert list_generations(folder) == [forced.generation, first.generation]
 
 
-def test_an_edit_that_loses_nothing_goes_live(judged_corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a spoonful a month", "two spoonfuls a month"),
+        (COFFEE, "Yes, a spoonful."),  # shortened
+        (COFFEE, "No, better not: they only attract flies."),  # written anew
+        (COFFEE, f"{COFFEE} " + "Old grounds are weaker than new ones, and dry ones keep for a year. " * 40),
+    ],
+    ids=["changed", "shortened", "written anew", "grown to several passages"],
+)
+def test_an_edit_that_loses_nothing_goes_live(
+    judged_corpus: Path, tmp_path: Path, old: str, new: str
+) -> None:
     folder = tmp_path / "index"
     update(judged_corpus, folder)
-    text = GUIDE.replace("a spoonful a month", "two spoonfuls a month") + "\n## News\n\nThere are news.\n"
+    text = GUIDE.replace(old, new) + "\n## News\n\nThere are news.\n"
     (judged_corpus / "plants.md").write_text(text, encoding="utf-8")
     report = update(judged_corpus, folder)
     assert (report.losses, report.is_changed) == ((), True)
