@@ -16,7 +16,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 SIGN_LAYERS = WEIGHTS / "signs.safetensors"
 SIGN_SHA256 = "172722b4f9401cbd66048f92835d7e16c641b7a0b64f50c521182aacbd88fe2b"
 TRAINED_OVER = (
-    "698911add6e95e7abfc5cc42b9f26217d487d5c2a203f2844ea3983d70030bd4"  # sha256 of the layers below
+    "089ca0cc5f01188fc9e5171e71a151d39deeaad2b1fc0c69717f5742b8f26dc6"  # sha256 of the layers below
 )
 # Of the product's own guide, and of a guide without signs of its own; made by training.sign_examples.
 KEPT_EXAMPLES = {

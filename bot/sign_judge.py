@@ -45,11 +45,13 @@ class Stretch:
 
     :param concepts: The concepts that stand in it.
     :param is_plain: It supposes nothing, asks nothing in general, tells of nothing long ago or checked.
+    :param has_figure: A figure of speech stands in it.
     """
 
     text: str
     concepts: frozenset[str]
     is_plain: bool
+    has_figure: bool = False
 
 
 class Judge:
@@ -101,7 +103,8 @@ class Judge:
                 continue
             is_plain = not is_asked and not inside & {":hypothetical", ":past", ":checked"}
             text = " ".join(word.readings[-1] for word in words)
-            yield Stretch(text, frozenset(name for name in inside if name[0] != ":"), is_plain)
+            concepts = frozenset(name for name in inside if name[0] != ":")
+            yield Stretch(text, concepts, is_plain, ":figures" in inside)
 
     def is_checked(self) -> bool:
         """Tell whether the message says that a professional has looked at it."""

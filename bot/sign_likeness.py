@@ -66,7 +66,7 @@ class Likeness:
             return []
         whole, *scores = self._scores([_joined(stretches), *(item.text for item in stretches)])
         found = [
-            (self._decide((1.0 - WHOLE) * score + WHOLE * whole, item.concepts), item)
+            (self._decide((1.0 - WHOLE) * score + WHOLE * whole, item), item)
             for item, score in zip(stretches, scores, strict=True)
         ]
         return [sign for sign, item in found if sign and (item.is_plain or sign.counts_in_questions)]
@@ -108,7 +108,7 @@ class Likeness:
             }
         return [known[key] for key in keys]
 
-    def _decide(self, score: Matrix, concepts: frozenset[str]) -> Sign | None:
+    def _decide(self, score: Matrix, item: Stretch) -> Sign | None:
         """Give the sign that a score stands for: the highest tier first, in it the likeliest sign."""
         by_sign = score[len(TIERS) :]
         order = [int(place) for place in np.argsort(-by_sign, kind="stable")]
@@ -118,7 +118,10 @@ class Likeness:
             for sign in likeliest:
                 if not sign.examples or Urgency(sign.tier).rank < Urgency(TIERS[column]).rank:
                     continue
-                if score[column] >= clear or (score[column] >= hinted and concepts.intersection(sign.hints)):
+                bar = hinted if item.concepts.intersection(sign.hints) else clear
+                if item.has_figure and sign.least_in_figures is not None:
+                    bar = sign.least_in_figures
+                if score[column] >= bar:
                     return sign
         return None
 

@@ -53,7 +53,7 @@ BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 # The transformer layers as trained in training/ for questions to health guides; the rest is the bundled
 # model's. docs/model-card.md has data, recipe and figures.
 TRAINED_LAYERS = Path(__file__).parent / "weights" / "encoder.safetensors"
-TRAINED_SHA256 = "698911add6e95e7abfc5cc42b9f26217d487d5c2a203f2844ea3983d70030bd4"
+TRAINED_SHA256 = "089ca0cc5f01188fc9e5171e71a151d39deeaad2b1fc0c69717f5742b8f26dc6"
 TRAINED_NAME = f"{BUNDLED_MODEL}+guides"
 ENCODER_GRAPH = Path(__file__).parent / "weights" / "encoder.onnx"
 BUNDLED_DIMENSION = 384

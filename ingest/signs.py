@@ -101,6 +101,8 @@ class Sign:
     :param counts_when_past: True where something long ago still counts (a past cancer).
     :param counts_in_questions: True where even a general question counts (self-harm).
     :param least_likeness: In a short message with less likeness its rules do not count; None for its tier's.
+    :param least_in_figures: Least likeness where a figure of speech stands in the same words ("killing me"); None
+        where that does not matter.
     """
 
     id: str
@@ -114,6 +116,7 @@ class Sign:
     counts_when_past: bool
     counts_in_questions: bool
     least_likeness: float | None = None
+    least_in_figures: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,8 @@ class Language:
     :param hypothetical: "if I ever get". :param hearsay: "I read about", "the guide says".
     :param checked: A professional has looked at it. :param unchecked: Looks like it and is not.
     :param idioms: Wordings that hold a sign's words and mean something else.
+    :param figures: Strong words that are mostly said lightly ("killing me", "hate to give up"); see
+        ``Sign.least_in_figures``.
     :param real_words: Words that spelling repair must leave alone.
     """
 
@@ -166,6 +171,7 @@ class Language:
     checked: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     idioms: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
     real_words: tuple[str, ...] = ()
 
     def merge(self, other: "Language") -> "Language":
@@ -437,7 +443,7 @@ class _Table:
     def sign(self) -> Sign:
         self.only(
             "id", "tier", "concern", "message", "sources", "when", "examples", "hints", "note",
-            "counts_when_past", "counts_in_questions", "least_likeness",
+            "counts_when_past", "counts_in_questions", "least_likeness", "least_in_figures",
         )  # fmt: skip
         rules = tuple(self.rule(text) for text in self.texts("when", is_needed=True))
         named = dict.fromkeys(name for rule in rules for name in rule.concepts)
@@ -453,6 +459,7 @@ class _Table:
             counts_when_past=self.flag("counts_when_past"),
             counts_in_questions=self.flag("counts_in_questions"),
             least_likeness=self.number("least_likeness"),
+            least_in_figures=self.number("least_in_figures"),
         )
 
     def rule(self, text: str) -> Rule:
