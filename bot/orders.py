@@ -16,7 +16,7 @@ from ingest.errors import EncoderError
 __all__ = ["ORDERS", "is_order"]
 
 ORDERS = Path(__file__).parent / "weights" / "orders.safetensors"
-ORDERS_SHA256 = "4da3eaf979b332b972ad0b4454664d281469d31a908d07c222b62193ecbf0e19"
+ORDERS_SHA256 = "3a738ac40a4305fa8c0e62f03a1d477198ecc000b4f382469b0e1739fc3aba6a"
 
 
 @cache

@@ -101,8 +101,8 @@ class Sign:
     :param counts_when_past: True where something long ago still counts (a past cancer).
     :param counts_in_questions: True where even a general question counts (self-harm).
     :param least_likeness: In a short message with less likeness its rules do not count; None for its tier's.
-    :param least_in_figures: Least likeness where a figure of speech stands in the same words ("killing me"); None
-        where that does not matter.
+    :param least_in_figures: Least likeness where a figure of speech stands in the same words ("killing
+        me"); None where that does not matter.
     """
 
     id: str

@@ -97,6 +97,21 @@ def test_a_wording_like_an_example_is_a_sign() -> None:
     assert gate.assess(["which stretch is best for me"]).urgency is Urgency.NONE
 
 
+def test_a_figure_of_speech_needs_more_likeness_where_the_sign_says_so() -> None:
+    """ensures that what is said lightly may be told from a complaint, for the signs that ask for it."""
+    figures = SIGNS.replace("[concepts.wet]", '[language]\nfigures = ["what a hoot"]\n\n[concepts.wet]')
+    text = "the chair was wet again what a hoot"
+    urgencies = [
+        Gate(parse_signs({"s": data}), EmergencyNumbers(), Letters()).assess([text]).urgency
+        for data in (
+            figures,
+            figures.replace('when = ["wet"]', 'when = ["wet"]\nleast_in_figures = 9'),
+            SIGNS.replace('when = ["wet"]', 'when = ["wet"]\nleast_in_figures = 9'),
+        )
+    ]
+    assert urgencies == [Urgency.EMERGENCY, Urgency.NONE, Urgency.EMERGENCY]
+
+
 def test_kept_examples_change_nothing(tmp_path: Path) -> None:
     """ensures that what a file keeps is what the gate would make itself, for one state of the signs only."""
     state = state_of(signs(), Letters())

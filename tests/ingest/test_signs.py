@@ -172,13 +172,15 @@ def test_reading_a_folder_equals_parsing_its_contents() -> None:
     assert parse_signs(contents) == read_signs(CORPUS_SIGNS)
 
 
-def test_a_bar_of_likeness_is_a_number() -> None:
+@pytest.mark.parametrize("key", ["least_likeness", "least_in_figures"])
+def test_a_bar_of_likeness_is_a_number(key: str) -> None:
     """ensures that a sign may name its own bar, and that anything but a number is refused."""
     folder = Path(__file__).parents[2] / "bot" / "data" / "warning-signs"
     files = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.toml")}
     heading = "[[signs]]\n"
-    own = files["universal.toml"].replace(heading, f"{heading}least_likeness = -0.5\n", 1)
-    assert parse_signs({**files, "universal.toml": own}).signs[0].least_likeness == -0.5
-    wrong = own.replace("least_likeness = -0.5", 'least_likeness = "low"')
+    own = files["universal.toml"].replace(heading, f"{heading}{key} = -0.25\n", 1)
+    own = own.replace("least_in_figures = 0.5\n", "")
+    assert getattr(parse_signs({**files, "universal.toml": own}).signs[0], key) == -0.25
+    wrong = own.replace(f"{key} = -0.25", f'{key} = "low"')
     with pytest.raises(ConfigError, match="a number"):
         parse_signs({**files, "universal.toml": wrong})
