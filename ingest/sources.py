@@ -5,6 +5,7 @@ warning-sign files as they are. Nothing of a document is read here.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,13 +119,29 @@ def read_setup(paths: Sequence[Path], config: Path | None, fallback: Path) -> Se
     return Setup(guide, text, path.parent.resolve(), sign_texts)
 
 
-def _is_source(path: Path) -> bool:
-    return path.suffix.lower() in SUPPORTED_SUFFIXES and path.is_file()
+def _is_source(name: str, path: Path) -> bool:
+    return path.suffix.lower() in SUPPORTED_SUFFIXES and _is_unicode(name) and path.is_file()
 
 
-def _why_unread(path: Path) -> str:
+def _is_unicode(name: str) -> bool:
+    """Tell whether a file's name can be written as text; on Linux it may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _legible(name: str) -> str:
+    """Give a file's name as text, with an escape for what is none."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _why_unread(name: str, path: Path) -> str:
     """Say why a document is not read; "" for one that is, and for what is no document."""
     suffix = path.suffix.lower()
+    if suffix in SUPPORTED_SUFFIXES and path.is_file() and not _is_unicode(name):
+        return "its name, or that of its folder, is not in UTF-8; rename it."
     if suffix in SUPPORTED_SUFFIXES and path.is_symlink() and not path.exists():
         return "this is a link to a file that is not there; mend it or take it away."
     if suffix in _UNREAD_SUFFIXES and not path.is_dir():
@@ -167,7 +184,8 @@ def find_sources(
     hold only in the folder in which their guide.toml stands. A file that is reached twice (folders
     within each other, links) counts once.
 
-    :raises UsageError: If a path is not there or two sources would have one name.
+    :raises UsageError: If a path is not there, a file that was named has a name that is not UTF-8, or two
+        sources would have one name.
     :raises ConfigError: If a pattern cannot name a file in its folder.
     """
     check_paths(paths)
@@ -175,10 +193,12 @@ def find_sources(
     places: set[Path] = set()
     for path in paths:
         if path.is_file():
+            if not _is_unicode(path.name):
+                raise UsageError(f"The name of {_legible(str(path))} is not in UTF-8; rename it.")
             items = {path.name: path}
         else:
             listed = _list_folder(path, patterns, pattern_folder)
-            items = {source: file for source, file in listed.items() if _is_source(file)}
+            items = {source: file for source, file in listed.items() if _is_source(source, file)}
         for source, file in sorted(items.items()):
             if file.resolve() in places:
                 continue
@@ -197,11 +217,11 @@ def find_unread(paths: Sequence[Path], setup: Setup) -> dict[str, str]:
     named = setup.guide.warning_signs
     signs = (setup.folder / named).resolve() if named else None
     return {
-        name: why
+        _legible(name): why
         for folder in paths
         if folder.is_dir()
         for name, file in _list_folder(folder, setup.guide.sources, setup.folder).items()
-        if (why := _why_unread(file)) and (signs is None or signs not in file.resolve().parents)
+        if (why := _why_unread(name, file)) and (signs is None or signs not in file.resolve().parents)
     }
 
 
@@ -219,5 +239,5 @@ def fingerprint(paths: Sequence[Path], config: Path | None, fallback_config: Pat
         files += find_sources(paths, patterns, own.parent.resolve() if own is not None else None).values()
         stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     except (GuideError, OSError) as exc:  # an ingest would say the same, until it is mended
-        return hashlib.sha256(str(exc).encode()).hexdigest()
+        return hashlib.sha256(repr(str(exc)).encode()).hexdigest()
     return hashlib.sha256(repr(stats).encode()).hexdigest()

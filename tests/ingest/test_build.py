@@ -658,6 +658,23 @@ def test_a_document_of_a_kind_that_is_not_read_is_reported_with_the_reason(bench
         assert not report.needs_attention
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's name is always text")
+@pytest.mark.parametrize("name", [b"bad\xff.md", b"bad\xff/plants.md"])
+def test_a_file_whose_name_is_not_utf_8_is_left_out_with_the_reason(bench: Workbench, name: bytes) -> None:
+    path = bench.write(os.fsdecode(name), OTHER)
+    report = bench.ingest()
+    shown = name.decode("utf-8", "backslashreplace")
+    assert states(report) == {"plants.md": DocumentState.ADDED, shown: DocumentState.UNREAD}
+    told = "its name, or that of its folder, is not in UTF-8; rename it."
+    assert report_of(report, shown).problem == told
+    assert len(fingerprint([bench.corpus], None)) == 64
+    if path.parent == bench.corpus:
+        with pytest.raises(UsageError, match=r"The name of .*bad\\xff\.md is not in UTF-8; rename it\."):
+            bench.ingest(path)
+        path.rename(bench.corpus / "good.md")
+        assert fingerprint([path], None) == fingerprint([path], None)  # also of a mistake that names it
+
+
 def test_what_the_patterns_do_not_choose_is_not_mentioned(bench: Workbench) -> None:
     bench.write("guide.toml", 'title = "T"\nsources = ["plants.md", "more/*"]')
     bench.write("old.doc", b"")
