@@ -20,6 +20,8 @@ from ingest.report import Report
 from ingest.sources import fingerprint
 from ingest.store import DocumentStore
 
+_log = logging.getLogger(__name__)
+
 DEFAULT_PORT = 7860
 MAX_PORT = 65535
 WATCH_INTERVAL_S = 1.0
@@ -135,6 +137,8 @@ def _watch(args: argparse.Namespace, store: DocumentStore, done: str) -> None:
             print(exc, file=sys.stderr)
         except OSError as exc:
             print(explain_os_error(exc), file=sys.stderr)
+        except Exception:  # noqa: BLE001 - a fault of the program must not end the watching
+            _log.exception("The ingest failed by a fault of the program.")
 
 
 def _check_address(host: str, port: int) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import logging
 import os
 import sys
 import textwrap
@@ -28,6 +29,8 @@ from ingest.index import (
 )
 from ingest.report import DocumentReport, DocumentState, Report, counted
 from ingest.sources import fingerprint
+
+_log = logging.getLogger(__name__)
 
 WATCH_INTERVAL_S = 1.0
 VERIFY_SAMPLE = 50  # vectors encoded afresh by verify; the whole index would take as long as an ingest
@@ -172,6 +175,8 @@ def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) 
             print(exc, file=sys.stderr)
         except OSError as exc:
             print(explain_os_error(exc), file=sys.stderr)
+        except Exception:  # noqa: BLE001 - a fault of the program must not end the watching
+            _log.exception("The ingest failed by a fault of the program.")
         sys.stdout.flush()
         done = now
 

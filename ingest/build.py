@@ -19,7 +19,7 @@ import numpy as np
 
 from ingest.datatypes import Document, Encoder, Matrix, Omission, Page, Passage, ReadingLimits
 from ingest.encode import load_encoder
-from ingest.errors import DocumentError, GuideError, IndexMismatchError, IndexMissingError
+from ingest.errors import DocumentError, GuideError, IndexMismatchError, IndexMissingError, explain_fault
 from ingest.gate import Candidate, FindLosses, Judged, find_losses, read_judged
 from ingest.index import (
     FORMAT_VERSION,
@@ -310,6 +310,10 @@ def _read_again(
         part = _read_part(path, source, maker, reader)
     except DocumentError as exc:
         return before, _report_failure(source, str(exc), before)
+    except GuideError:  # the encoder's, which no document is to blame for
+        raise
+    except Exception as exc:  # noqa: BLE001 - whatever a document brings about, the others go on
+        return before, _report_failure(source, explain_fault(source, exc), before)
     if before is None:
         return part, _report_part(part, None, DocumentState.ADDED)
     is_same = before.entry.sha256 == part.entry.sha256 and before.passages == part.passages

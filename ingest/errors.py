@@ -16,7 +16,9 @@ import errno
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 __all__ = [
     "ConfigError",
@@ -29,6 +31,7 @@ __all__ = [
     "IndexMissingError",
     "IndexWithdrawnError",
     "UsageError",
+    "explain_fault",
     "explain_os_error",
     "run_command",
 ]
@@ -72,6 +75,15 @@ class IndexDamagedError(GuideError):
 
 class IndexLockedError(GuideError):
     """Raised when another ingest holds the lock of the index folder."""
+
+
+def explain_fault(source: str, exc: Exception) -> str:
+    """Say in one sentence that a document brought about an error that nobody foresaw, and where."""
+    place = traceback.extract_tb(exc.__traceback__)[-1]
+    return (
+        f"{source} cannot be read, for it brings about an error ({type(exc).__name__} in "
+        f"{Path(place.filename).name}, line {place.lineno}): export it again, or save its text."
+    )
 
 
 def explain_os_error(exc: OSError) -> str:

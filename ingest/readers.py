@@ -41,6 +41,7 @@ SUSPICIOUS_SHARE = 0.05  # of letters that a PDF's fonts could not name: worth a
 BOLD_WEIGHT = 600  # /FontWeight from which a font counts as bold
 FORCE_BOLD_FLAG = 1 << 18  # PDF 32000-1, table 123
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _RUBBISH = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ufffd]")
 _BLANK_RUN = re.compile(rf"\n(?:[^\S\n]*\n){{{PAGE_BREAK_BLANKS},}}")
 _INK = re.compile(r"\S")
@@ -58,6 +59,7 @@ _PDF_FAILURES = (
     AssertionError,
     AttributeError,
     LookupError,
+    NotImplementedError,
     OSError,
     RecursionError,
     TypeError,
@@ -96,15 +98,33 @@ def read_document(path: Path, source: str, limits: ReadingLimits = ReadingLimits
         raise DocumentError(f"{source} is an empty file: put the guide's text in it or take it away.")
     checksum = hashlib.sha256(data).hexdigest()
     if suffix == ".pdf":
-        return _read_pdf(data, source, checksum, limits)
-    if suffix == DOCX_SUFFIX:
-        return _read_converted(convert_docx(data, source), source, checksum)
-    if suffix in HTML_SUFFIXES:
-        return _read_converted(convert_html(data, source), source, checksum)
-    text = _decode(data, source)
-    if suffix in MARKDOWN_SUFFIXES:
-        return _read_markdown(text, source, checksum)
-    return _read_text(text, source, checksum)
+        document = _read_pdf(data, source, checksum, limits)
+    elif suffix == DOCX_SUFFIX:
+        document = _read_converted(convert_docx(data, source), source, checksum)
+    elif suffix in HTML_SUFFIXES:
+        document = _read_converted(convert_html(data, source), source, checksum)
+    else:
+        read = _read_markdown if suffix in MARKDOWN_SUFFIXES else _read_text
+        document = read(_decode(data, source), source, checksum)
+    return _replace_surrogates(document)
+
+
+def _replace_surrogates(document: Document) -> Document:
+    """Put the mark of a missing character for each half of one, which neither encoder nor index takes.
+
+    A PDF's fonts may name such halves. Offsets stay, for one character takes the place of one.
+    """
+
+    def whole(text: str) -> str:
+        return _SURROGATE.sub("\ufffd", text)
+
+    return replace(
+        document,
+        pages=tuple(replace(page, label=whole(page.label), text=whole(page.text)) for page in document.pages),
+        lines=tuple(replace(line, text=whole(line.text)) for line in document.lines),
+        title=whole(document.title),
+        warnings=tuple(map(whole, document.warnings)),
+    )
 
 
 def _without_text(source: str) -> DocumentError:
@@ -326,6 +346,10 @@ def _open_pdf(data: bytes, source: str, limits: ReadingLimits) -> PdfReader:
             _unlock(reader, source, limits.password)
         count = len(reader.pages)
     except _PDF_FAILURES as exc:
+        if isinstance(exc, NotImplementedError) and b"/Encrypt" in data:
+            raise DocumentError(
+                f"{source} is protected in a way that cannot be opened: export it again without protection."
+            ) from exc
         raise _broken(source) from exc
     if count == 0:
         raise _broken(source)
@@ -480,6 +504,6 @@ def _pdf_title(reader: PdfReader, lines: list[Line]) -> str:
 
 def _warn_of_rubbish(pages: tuple[Page, ...], source: str) -> Iterator[str]:
     for page in pages:
-        odd = len(re.findall(r"[\x00-\x08\x0e-\x1f\ufffd\ue000-\uf8ff]|\(cid:\d+\)", page.text))
+        odd = len(re.findall(r"[\x00-\x08\x0e-\x1f\ufffd\ud800-\uf8ff]|\(cid:\d+\)", page.text))
         if odd > SUSPICIOUS_SHARE * len(page.text):
             yield f"{source}: page {page.label} has letters that its fonts do not name; check its text."

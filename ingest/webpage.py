@@ -7,10 +7,12 @@ guide (scripts, menus, forms, pictures) is left out; how many words of menus and
 
 import html
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
 
 from ingest.errors import DocumentError
@@ -83,8 +85,16 @@ def convert_docx(data: bytes, source: str) -> Converted:
             include_embedded_style_map=False,
             convert_image=word.images.img_element(lambda image: {}),
         )
-    except (BadZipFile, KeyError, ValueError, AttributeError, LookupError, OSError, SyntaxError) as exc:
-        # The last is what the XML parser's errors are; a locked Word file is no archive at all.
+    except (
+        BadZipFile,  # also what a locked Word file gives
+        zlib.error,
+        ExpatError,
+        NotImplementedError,  # of a way to pack files that zipfile lacks
+        AttributeError,
+        LookupError,
+        OSError,
+        ValueError,
+    ) as exc:
         raise DocumentError(
             f"{source} is broken, locked with a password or not a Word file: save it again as .docx."
         ) from exc
@@ -94,10 +104,11 @@ def convert_docx(data: bytes, source: str) -> Converted:
 def convert_html(data: bytes, source: str) -> Converted:
     """Give a web page as Markdown; its encoding is the one that it states, or the likeliest.
 
-    :raises DocumentError: If the package for it is not installed, or it is nested too deeply.
+    :raises DocumentError: If the package for it is not installed, or it is broken or nested too deeply.
     """
     try:
         from bs4 import BeautifulSoup  # noqa: PLC0415 - an extra
+        from bs4.exceptions import ParserRejectedMarkup  # noqa: PLC0415
     except ImportError as exc:
         raise DocumentError(_MISSING.format(source=source)) from exc
     try:
@@ -107,6 +118,8 @@ def convert_html(data: bytes, source: str) -> Converted:
         writer.write_blocks(soup)
     except RecursionError as exc:
         raise DocumentError(f"{source} is nested too deeply to be read: save its text instead.") from exc
+    except ParserRejectedMarkup as exc:
+        raise DocumentError(f"{source} is no HTML that can be read: save it again, or its text.") from exc
     return Converted("\n\n".join(writer.blocks), title, writer.words_left_out)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ingest.datatypes import Block, Document, Omission, ReadingLimits
-from ingest.errors import DocumentError
+from ingest.errors import DocumentError, explain_fault
 from ingest.readers import PLAIN_SUFFIXES, read_document
 from ingest.structure import find_blocks
 
@@ -86,6 +86,8 @@ def _serve(connection: Connection, limits: ReadingLimits, read: Read) -> None:
                 answer = _too_much(source, limits)
             except RecursionError:
                 answer = f"{source} is nested too deeply to be read: export it again, or save its text."
+            except Exception as exc:  # noqa: BLE001 - a broken file may bring about any error in a library
+                answer = explain_fault(source, exc)
             connection.send(answer)
 
 

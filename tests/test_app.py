@@ -219,7 +219,7 @@ def test_ctrl_c_ends_without_an_error(run: Shell, monkeypatch: pytest.MonkeyPatc
 
 
 def test_watching_ingests_at_a_change_tells_mistakes_and_goes_on(
-    run: Shell, launches: Launches, monkeypatch: pytest.MonkeyPatch
+    run: Shell, launches: Launches, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(app, "WATCH_INTERVAL_S", 0.01)
     run()
@@ -229,6 +229,10 @@ def test_watching_ingests_at_a_change_tells_mistakes_and_goes_on(
     told: list[str] = []
     looks = 0
 
+    def fail(*args: object, **options: object) -> None:
+        monkeypatch.setattr(app, "ingest", partial(ingest, make_encoder=lambda name: FakeEncoder()))
+        raise TypeError("a mistake of the program")
+
     def look(paths: list[Path], config: Path | None) -> str:
         nonlocal looks
         looks += 1
@@ -236,8 +240,11 @@ def test_watching_ingests_at_a_change_tells_mistakes_and_goes_on(
             told.append("\n".join(passage.text for passage in load_live(run.folder).passages))
             (run.corpus / "guide.toml").write_text("titel = 1")
         elif looks == 7:
-            (run.corpus / "guide.toml").write_text('title = "Plants"')
+            monkeypatch.setattr(app, "ingest", fail)
+            (run.corpus / "guide.toml").write_text('title = "Never seen"')
         elif looks == 11:
+            (run.corpus / "guide.toml").write_text('title = "Plants"')
+        elif looks == 15:
             raise KeyboardInterrupt
         return fingerprint(paths, config)
 
@@ -248,6 +255,7 @@ def test_watching_ingests_at_a_change_tells_mistakes_and_goes_on(
     assert store.job.report is not None  # shown to the operator
     assert store.job.report.generation == live_name(run.folder)
     assert load_live(run.folder).guide.title == "Plants"
+    assert "a mistake of the program" in caplog.text
 
 
 def test_a_port_in_use_is_told_before_any_work(run: Shell) -> None:

@@ -526,6 +526,39 @@ def test_a_document_that_fails_keeps_its_earlier_passages_and_the_others_go_on(
     assert "new guide" in bench.texts("new.md")
 
 
+def test_a_document_that_brings_about_a_fault_of_the_program_fails_alone(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write("knives.md", OTHER)
+    bench.ingest()
+    bench.write("knives.md", OTHER.replace("twenty", "thirty"))
+    bench.write("plants.md", GUIDE.replace("once a week", "twice a week"))
+
+    def count(self: FakeEncoder, text: str) -> int:
+        if "thirty" in text:
+            raise TypeError("TextInputSequence must be str")
+        return len(text.split())
+
+    monkeypatch.setattr(FakeEncoder, "count_tokens", count)
+    report = bench.ingest()
+    assert states(report) == {"knives.md": DocumentState.FAILED, "plants.md": DocumentState.CHANGED}
+    told = "knives.md cannot be read, for it brings about an error (TypeError in test_build.py, line "
+    assert report_of(report, "knives.md").problem.startswith(told)
+    assert "twenty degrees" in bench.texts("knives.md")
+    assert "twice a week" in bench.texts("plants.md")
+
+
+def test_an_encoder_that_cannot_measure_is_no_fault_of_a_document(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: FakeEncoder, text: str) -> int:
+        raise EncoderError("The encoder's names are missing.")
+
+    monkeypatch.setattr(FakeEncoder, "count_tokens", fail)
+    with pytest.raises(EncoderError):
+        bench.ingest()
+
+
 def test_a_document_that_fails_keeps_its_passages_also_under_another_encoder(bench: Workbench) -> None:
     bench.write("knives.md", OTHER)
     bench.ingest()

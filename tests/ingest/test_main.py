@@ -403,11 +403,16 @@ def wait_for(is_done: Callable[[], bool]) -> None:
 
 
 def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
-    run: Shell, corpus: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    run: Shell,
+    corpus: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(command, "WATCH_INTERVAL_S", 0.01)
     stop = threading.Event()
     failures = []
+    faults: list[Exception] = []
     real = sources.fingerprint
 
     def watched(paths: list[Path], config: Path | None) -> str:
@@ -419,6 +424,8 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
     real_ingest = build.ingest
 
     def counted(*args: object, **options: object) -> object:
+        if faults:
+            raise faults.pop()
         try:
             return real_ingest(*args, **options)  # type: ignore[arg-type]
         except Exception as exc:
@@ -443,6 +450,9 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
         wait_for(lambda: holds("twice a week"))
         (corpus / "guide.toml").write_text("title = ")
         wait_for(lambda: len(failures) == 1)
+        faults.append(TypeError("a mistake of the program"))
+        (corpus / "guide.toml").write_text('title = "Never seen"')
+        wait_for(lambda: not faults)
         (corpus / "guide.toml").write_text('title = "Plants"')
         wait_for(lambda: load_live(folder).guide.title == "Plants")
     finally:
@@ -451,6 +461,7 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
     assert codes == [0]
     assert len(failures) == 1  # told once, not at every look
     assert "this is not valid TOML" in run.err
+    assert "a mistake of the program" in caplog.text
 
 
 def test_watch_waits_for_a_file_that_is_still_being_written(

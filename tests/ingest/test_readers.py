@@ -8,7 +8,7 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from pypdf.constants import PageLabelStyle
 from pypdf.errors import DependencyError
-from pypdf.generic import NameObject, NumberObject
+from pypdf.generic import DecodedStreamObject, NameObject, NumberObject
 
 from ingest.datatypes import ReadingLimits
 from ingest.errors import DocumentError
@@ -251,6 +251,45 @@ def test_a_page_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path: P
     (warning,) = document.warnings
     assert warning.startswith("odd.pdf: page 2 cannot be read (")
     assert warning.endswith("; its text is missing.")
+
+
+def test_a_page_with_an_unknown_filter_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
+    writer = PdfWriter(PdfReader(_pdf(tmp_path, "First page", "Second page")))
+    writer.pages[1]["/Contents"].get_object()[NameObject("/Filter")] = NameObject("/FooDecode")  # type: ignore[index]
+    writer.write(tmp_path / "odd.pdf")
+    document = read_document(tmp_path / "odd.pdf", "odd.pdf")
+    assert [page.text for page in document.pages] == ["First page", ""]
+    assert document.warnings == (
+        "odd.pdf: page 2 cannot be read (NotImplementedError); its text is missing.",
+    )
+
+
+@pytest.mark.parametrize("handler", [b"/Filter /Foo.Bar /V 1", b"/Filter /Standard /V 9"])
+def test_a_pdf_with_an_unknown_protection_is_told_apart_from_a_broken_one(
+    tmp_path: Path, handler: bytes
+) -> None:
+    data = _pdf(tmp_path, "Secret").read_bytes()
+    locked = b"/Encrypt << %s /R 9 /O (x) /U (x) /P -4 >>\n/Root" % handler
+    with pytest.raises(DocumentError, match=r"is protected in a way that cannot be opened: export it again"):
+        read_document(_write(tmp_path, "locked.pdf", data.replace(b"/Root", locked)), "locked.pdf")
+
+
+def test_halves_of_characters_are_replaced_wherever_they_stand(tmp_path: Path) -> None:
+    """Ensures that a font that names a letter by half a character blocks neither tokenizer nor index."""
+    writer = PdfWriter(PdfReader(_pdf(tmp_path, "The knee bends")))
+    (font,) = writer.pages[0]["/Resources"]["/Font"].values()  # type: ignore[index]
+    names = DecodedStreamObject()
+    names.set_data(
+        b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfchar <65> <D800> endbfchar "
+        b"endcmap"
+    )
+    font.get_object()[NameObject("/ToUnicode")] = writer._add_object(names)
+    writer.write(tmp_path / "halves.pdf")
+    document = read_document(tmp_path / "halves.pdf", "halves.pdf")
+    assert document.pages[0].text == document.lines[0].text == "Th\ufffd kn\ufffd\ufffd b\ufffdnds"
+    assert document.warnings == (
+        "halves.pdf: page 1 has letters that its fonts do not name; check its text.",
+    )
 
 
 def test_a_pdf_with_a_broken_cross_reference_table_is_read(tmp_path: Path) -> None:

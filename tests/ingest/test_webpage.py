@@ -170,6 +170,7 @@ def test_a_word_file_is_ingested_beside_others(corpus: Path, tmp_path: Path) -> 
         ("a.docx", b"PK\x03\x04 cut off", "broken, locked with a password or not a Word file"),
         ("a.html", b"<html><body><script>x()</script></body></html>", "holds no text"),
         ("a.html", b"<div>" * 30_000 + b"deep", "nested too deeply"),
+        ("a.html", b"<p>ok <![foo bar]> text</p>", "is no HTML that can be read"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_one_sentence(
@@ -187,6 +188,12 @@ def test_an_archive_without_a_document_is_no_word_file(tmp_path: Path) -> None:
         archive.writestr("hello.txt", "hello")
     with pytest.raises(DocumentError, match="not a Word file"):
         read_document(tmp_path / "a.docx", "a.docx")
+
+
+def test_a_word_file_with_broken_text_is_told_in_one_sentence(tmp_path: Path) -> None:
+    path = make_docx(tmp_path / "a.docx", "<w:p>")
+    with pytest.raises(DocumentError, match="broken, locked with a password or not a Word file"):
+        read_document(path, "a.docx")
 
 
 @pytest.mark.parametrize(("name", "package"), [("a.html", "bs4"), ("a.docx", "mammoth")])

@@ -32,6 +32,8 @@ def read_oddly(path: Path, source: str, limits: ReadingLimits) -> Reading:
             held.append(bytearray(1 << 22))
     if path.stem == "nests":
         return read_oddly(path, source, limits)
+    if path.stem == "fails":
+        raise KeyError("a library's own mistake")
     if path.stem == "dies":
         os._exit(11)
     return Reading(read_document(path, source, limits), (), ())
@@ -54,11 +56,16 @@ def make_pdf(path: Path, *texts: str) -> Path:
         ("sleeps", ReadingLimits(max_seconds=2), "sleeps.pdf was not read within 2 seconds"),
         ("grows", LIMITS, "grows.pdf needs more than 400 MiB of memory"),
         ("nests", LIMITS, "nests.pdf is nested too deeply"),
+        (
+            "fails",
+            LIMITS,
+            "fails.pdf cannot be read, for it brings about an error (KeyError in test_worker.py, ",
+        ),
         ("dies", LIMITS, "dies.pdf made the process that read it end"),
     ],
 )
 def test_a_document_that_would_hang_or_exhaust_its_reader_is_reported_and_the_next_is_read(
-    tmp_path: Path, name: str, limits: ReadingLimits, told: str
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, limits: ReadingLimits, told: str
 ) -> None:
     good = make_pdf(tmp_path / "good.pdf", "Water the plant once a week.")
     with DocumentReader(limits, read_oddly) as reader:
@@ -77,6 +84,7 @@ def test_a_document_that_would_hang_or_exhaust_its_reader_is_reported_and_the_ne
     assert second is not None
     assert second is not first
     assert not second.is_alive()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_one_process_reads_all_documents_and_none_is_started_for_text(tmp_path: Path) -> None:
