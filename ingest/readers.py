@@ -100,7 +100,7 @@ def read_document(path: Path, source: str, limits: ReadingLimits = ReadingLimits
     if suffix == ".pdf":
         document = _read_pdf(data, source, checksum, limits)
     elif suffix == DOCX_SUFFIX:
-        document = _read_converted(convert_docx(data, source), source, checksum)
+        document = _read_converted(convert_docx(data, source, limits.max_document_mib), source, checksum)
     elif suffix in HTML_SUFFIXES:
         document = _read_converted(convert_html(data, source), source, checksum)
     else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from xml.parsers.expat import ExpatError
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from ingest.errors import DocumentError
 
@@ -48,6 +48,7 @@ _BLOCKS = frozenset(
 _BOLD = frozenset({"b", "strong"})
 _MARKS = re.compile(r"([\\`*_\[\]#|~])")
 _LINE_MARKS = re.compile(r"^(\s*)([-+=]|\d{1,9}[.)])(?=\s|$)")
+_PICTURES = "word/media/"  # nothing of them is unpacked
 _MISSING = (
     '{source} needs the packages for HTML and Word files: run: pip install -c constraints.txt -e ".[formats]"'
 )
@@ -68,10 +69,11 @@ class Converted:
     words_left_out: int = 0
 
 
-def convert_docx(data: bytes, source: str) -> Converted:
+def convert_docx(data: bytes, source: str, max_mib: int) -> Converted:
     """Give a Word file as Markdown.
 
-    :raises DocumentError: If it is no Word file, or the packages for it are not installed.
+    :param max_mib: How much it may unpack to, pictures left out.
+    :raises DocumentError: If it is no Word file, unpacks to more, or the packages for it are not installed.
     """
     try:
         import mammoth  # noqa: PLC0415 - an extra
@@ -79,6 +81,14 @@ def convert_docx(data: bytes, source: str) -> Converted:
         raise DocumentError(_MISSING.format(source=source)) from exc
     word: Any = mammoth  # it has no types
     try:
+        with ZipFile(BytesIO(data)) as archive:
+            parts = [part for part in archive.infolist() if not part.filename.startswith(_PICTURES)]
+        size = sum(part.file_size for part in parts)  # zipfile unpacks no more than is stated here
+        if size > max_mib << 20:
+            raise DocumentError(
+                f"{source} unpacks to {size >> 20} MiB, more than the limit of {max_mib}: split it, or raise "
+                "limits.max_document_mib in guide.toml if you trust it."
+            )
         result = word.convert_to_html(
             BytesIO(data),
             style_map=_WORD_STYLES,

@@ -8,8 +8,10 @@ second. Text and Markdown are read here, in time and memory proportional to thei
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -69,9 +71,18 @@ def _limit_memory(max_mib: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
+def _end_with_parent() -> None:
+    """End this process as soon as the one that asked has gone, for that one holds the limit of time."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
 def _serve(connection: Connection, limits: ReadingLimits, read: Read) -> None:
     """Read what is asked for until the other side has gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_memory(limits.max_memory_mib)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send(True)  # so that the start is not counted as reading

@@ -8,7 +8,7 @@ import pytest
 
 from ingest import webpage
 from ingest.build import ingest
-from ingest.datatypes import PassageKind
+from ingest.datatypes import PassageKind, ReadingLimits
 from ingest.errors import DocumentError
 from ingest.index import is_quote_found, load_live
 from ingest.readers import read_document
@@ -194,6 +194,19 @@ def test_a_word_file_with_broken_text_is_told_in_one_sentence(tmp_path: Path) ->
     path = make_docx(tmp_path / "a.docx", "<w:p>")
     with pytest.raises(DocumentError, match="broken, locked with a password or not a Word file"):
         read_document(path, "a.docx")
+
+
+def test_a_word_file_that_unpacks_to_more_than_the_limit_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = ReadingLimits(max_document_mib=1)
+    path = make_docx(tmp_path / "a.docx", paragraph("Words."))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/media/image1.bmp", bytes(2 << 20))  # a picture, which is not read
+    assert read_document(path, "a.docx", limits).pages[0].text == "Words."
+    monkeypatch.setattr("mammoth.convert_to_html", None)
+    with pytest.raises(DocumentError, match=r"a\.docx unpacks to 2 MiB, more than the limit of 1: split it"):
+        read_document(make_docx(path, paragraph("A" * (2 << 20))), "a.docx", limits)
 
 
 @pytest.mark.parametrize(("name", "package"), [("a.html", "bs4"), ("a.docx", "mammoth")])

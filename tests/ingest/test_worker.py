@@ -1,6 +1,10 @@
 """The reading process: it is ended at its limits, the document is reported, the next one is read."""
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +18,7 @@ from ingest.index import load_live
 from ingest.readers import read_document
 from ingest.report import DocumentState
 from ingest.worker import DocumentReader, Reading
-from tests.conftest import FakeEncoder
+from tests.conftest import ROOT, FakeEncoder
 
 LIMITS = ReadingLimits(max_seconds=20, max_memory_mib=400)
 
@@ -85,6 +89,31 @@ def test_a_document_that_would_hang_or_exhaust_its_reader_is_reported_and_the_ne
     assert second is not first
     assert not second.is_alive()
     assert "Traceback" not in capfd.readouterr().err
+
+
+KILLED = """
+from pathlib import Path
+from ingest.datatypes import ReadingLimits
+from ingest.worker import DocumentReader
+from tests.ingest.test_worker import read_oddly
+with DocumentReader(ReadingLimits(), read_oddly) as reader:
+    reader._start()
+    print(reader._process.pid, flush=True)
+    reader.read(Path("hangs.pdf"), "hangs.pdf")
+"""
+
+
+def test_the_reading_process_ends_with_an_ingest_that_is_killed() -> None:
+    command = [sys.executable, "-c", KILLED]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as ingesting:
+        assert ingesting.stdout is not None
+        reading = int(ingesting.stdout.readline())
+        ingesting.kill()
+        try:
+            ingesting.communicate(timeout=60)  # the reading process has the pipe's other end too
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(reading, signal.SIGTERM)
 
 
 def test_one_process_reads_all_documents_and_none_is_started_for_text(tmp_path: Path) -> None:
