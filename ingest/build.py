@@ -236,12 +236,14 @@ def _read_part(path: Path, source: str, maker: _Maker, reader: DocumentReader) -
     document = reading.document
     encoder = maker.encoder
     passages = split_passages(document, reading.blocks, encoder.count_tokens, max_passage_tokens(encoder))
+    notices = _notices(document)
     if not passages:
+        noted = "".join(f" Note: {notice}" for notice in notices)
         raise DocumentError(
             f"{source} gave no passage to answer from (nothing but headings or left-out text); "
-            "look at the file."
+            f"look at the file.{noted}"
         )
-    entry = SourceEntry(source, document.sha256, len(document.pages), len(passages), _notices(document))
+    entry = SourceEntry(source, document.sha256, len(document.pages), len(passages), notices)
     return _Part(entry, tuple(passages), document.pages, reading.omissions)
 
 

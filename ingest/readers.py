@@ -4,6 +4,7 @@ Takes a path, gives a :class:`Document`. The only module that knows PDF. Leaves 
 lines are (headings, list items) and the mending of words: page text is what the file says.
 """
 
+import codecs
 import contextlib
 import hashlib
 import logging
@@ -37,10 +38,27 @@ SUPPORTED_SUFFIXES: frozenset[str] = PLAIN_SUFFIXES | HTML_SUFFIXES | {".pdf", D
 PAGE_BREAK_BLANKS = 3  # blank lines that may stand for a page break in text taken from a paged file
 MAX_TITLE_WORDS = 14
 MAX_RUBBISH_SHARE = 0.02  # of characters that no text holds: more of them is not text
+MIN_ZERO_SHARE = 0.5  # of every second or fourth byte: so many zeros there are UTF-16 or UTF-32
 SUSPICIOUS_SHARE = 0.05  # of letters that a PDF's fonts could not name: worth a warning
 BOLD_WEIGHT = 600  # /FontWeight from which a font counts as bold
 FORCE_BOLD_FLAG = 1 << 18  # PDF 32000-1, table 123
 
+# The longer mark first: that of UTF-32 begins like that of UTF-16.
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Which bytes of four are mostly zero -> what writes letters so.
+_ZERO_PLACES: dict[tuple[bool, ...], str] = {
+    (False, True, False, True): "utf-16-le",
+    (True, False, True, False): "utf-16-be",
+    (False, True, True, True): "utf-32-le",
+    (False, False, True, True): "utf-32-le",
+    (True, True, True, False): "utf-32-be",
+    (True, True, False, False): "utf-32-be",
+}
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _RUBBISH = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ufffd]")
 _BLANK_RUN = re.compile(rf"\n(?:[^\S\n]*\n){{{PAGE_BREAK_BLANKS},}}")
@@ -104,8 +122,7 @@ def read_document(path: Path, source: str, limits: ReadingLimits = ReadingLimits
     elif suffix in HTML_SUFFIXES:
         document = _read_converted(convert_html(data, source), source, checksum)
     else:
-        read = _read_markdown if suffix in MARKDOWN_SUFFIXES else _read_text
-        document = read(_decode(data, source), source, checksum)
+        document = _read_plain(data, source, checksum, is_markdown=suffix in MARKDOWN_SUFFIXES)
     return _replace_surrogates(document)
 
 
@@ -134,28 +151,47 @@ def _without_text(source: str) -> DocumentError:
 # Text and Markdown
 
 
-def _decode(data: bytes, source: str) -> str:
-    text = _decode_bytes(data)
+def _read_plain(data: bytes, source: str, checksum: str, *, is_markdown: bool) -> Document:
+    encoding = _find_encoding(data)
+    text = _decode(data, source, encoding)
+    document = (_read_markdown if is_markdown else _read_text)(text, source, checksum)
+    if encoding != "cp1252":
+        return document
+    guessed = (
+        f"{source}: it is not in UTF-8 and was read as Windows-1252; if its letters look wrong, save it as "
+        "UTF-8."
+    )
+    return replace(document, warnings=(guessed, *document.warnings))
+
+
+def _decode(data: bytes, source: str, encoding: str) -> str:
+    text = data.decode(encoding, errors="replace")
     rubbish = len(_RUBBISH.findall(text))
     if "\x00" in text or rubbish > MAX_RUBBISH_SHARE * len(text):
-        raise DocumentError(f"{source} is not a text file: save it as plain text in UTF-8, or give the PDF.")
+        raise DocumentError(
+            f"{source} is not a text file, or its encoding is not known: save it as plain text in UTF-8, or "
+            "give the PDF."
+        )
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not re.search(r"\w", text):
         raise _without_text(source)
     return text
 
 
-def _decode_bytes(data: bytes) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
+def _find_encoding(data: bytes) -> str:
+    """Tell the encoding of a text; cp1252 is a guess, the commonest of those that nothing tells apart."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return encoding
+    zeros = tuple(data[place::4].count(0) >= MIN_ZERO_SHARE * len(data) / 4 for place in range(4))
+    wide = _ZERO_PLACES.get(zeros)
+    if wide is not None and " ".encode(wide) in data:  # words, not the numbers of a binary file
+        return wide
     try:
-        return data.decode("utf-8-sig")
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp1252")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return "cp1252"
+    return "utf-8"
 
 
 def _read_markdown(text: str, source: str, checksum: str) -> Document:

@@ -559,6 +559,15 @@ def test_an_encoder_that_cannot_measure_is_no_fault_of_a_document(
         bench.ingest()
 
 
+def test_what_was_noted_of_a_document_without_passages_is_told(bench: Workbench) -> None:
+    bench.write("title.md", "# Übung".encode("cp1252"))
+    problem = report_of(bench.ingest(), "title.md").problem
+    assert "gave no passage to answer from" in problem
+    assert problem.endswith(
+        "Note: it is not in UTF-8 and was read as Windows-1252; if its letters look wrong, save it as UTF-8."
+    )
+
+
 def test_a_document_that_fails_keeps_its_passages_also_under_another_encoder(bench: Workbench) -> None:
     bench.write("knives.md", OTHER)
     bench.ingest()

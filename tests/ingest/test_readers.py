@@ -42,13 +42,46 @@ def _pdf(folder: Path, *pages: str) -> Path:
     [
         "Café for two\n".encode(),
         b"\xef\xbb\xbf" + "Café for two\n".encode(),
-        "Café for two\n".encode("utf-16"),
         "Café for two\n".encode("cp1252"),
+        *(
+            "Café for two\n".encode(encoding)
+            for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+        ),
     ],
 )
 def test_text_is_decoded_whatever_its_encoding(tmp_path: Path, data: bytes) -> None:
     document = read_document(_write(tmp_path, "a.txt", data), "a.txt")
     assert document.pages[0].text == "Café for two\n"
+
+
+def test_utf_32_is_known_by_its_zeros_in_any_script(tmp_path: Path) -> None:
+    for encoding in ("utf-32-le", "utf-32-be"):
+        data = "Согните колено, медленно \U0001f642\n".encode(encoding)
+        text = read_document(_write(tmp_path, "a.txt", data), "a.txt").pages[0].text
+        assert text == "Согните колено, медленно \U0001f642\n"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Сгибайте колено медленно.", "cp1251"),
+        ("Café guide – the knee’s bend.", "mac_roman"),
+        ("Übung für das Knie.", "cp1252"),
+    ],
+)
+def test_text_whose_encoding_is_guessed_is_read_with_a_notice(
+    tmp_path: Path, text: str, encoding: str, name: str
+) -> None:
+    (notice,) = read_document(_write(tmp_path, name, text.encode(encoding)), name).warnings
+    assert notice.startswith(f"{name}: it is not in UTF-8 and was read as Windows-1252; if its letters look")
+    assert read_document(_write(tmp_path, name, text.encode()), name).warnings == ()
+
+
+def test_text_with_letters_that_no_guess_knows_is_told_to_be_saved_as_utf_8(tmp_path: Path) -> None:
+    data = "膝をゆっくり曲げます。".encode("shift_jis")
+    with pytest.raises(DocumentError, match=r"its encoding is not known: save it as plain text in UTF-8"):
+        read_document(_write(tmp_path, "a.txt", data), "a.txt")
 
 
 def test_lines_stand_where_their_spans_say(tmp_path: Path) -> None:
