@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pypdf import PageObject, PdfReader
-from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
+from pypdf.errors import DependencyError, FileNotDecryptedError, LimitReachedError, PyPdfError
 
 from ingest.datatypes import Document, Line, Page, ReadingLimits, Span
 from ingest.errors import DocumentError
@@ -68,6 +68,9 @@ _BOLD_NAME = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 _FILE_TITLE = re.compile(
     r"^(?:untitled|microsoft word\b.*|.*\.(?:docx?|pdf|txt|md|odt|indd|tex))$", re.IGNORECASE
 )
+
+_OBJECT_NUMBER = re.compile(rb"\b(\d{1,9})\s{1,9}\d{1,5}\s{1,9}obj\b")
+_LIMIT = "it exceeds a limit that guards against harmful files"  # pypdf's
 
 # What pypdf lets through from a broken file: its own errors and Python's, as it says in pypdf.errors.
 _PDF_FAILURES = (
@@ -300,7 +303,7 @@ class _Piece:
 
 
 def _read_pdf(data: bytes, source: str, checksum: str, limits: ReadingLimits) -> Document:
-    reader = _open_pdf(data, source, limits)
+    reader, is_repaired = _open_pdf(data, source, limits)
     pages: list[Page] = []
     lines: list[Line] = []
     lost: dict[str, str] = {}  # label of a page -> why it could not be read
@@ -309,10 +312,15 @@ def _read_pdf(data: bytes, source: str, checksum: str, limits: ReadingLimits) ->
         try:
             page, page_lines = _read_pdf_page(reader.pages[index], index, labels[index])
         except _PDF_FAILURES as exc:
-            lost[labels[index]] = type(exc).__name__
+            lost[labels[index]] = _LIMIT if isinstance(exc, LimitReachedError) else type(exc).__name__
             page, page_lines = Page(index, labels[index], ""), []
         pages.append(page)
         lines += page_lines
+    if not lines and _LIMIT in lost.values():
+        raise DocumentError(
+            f"{source} cannot be read, for a page of it exceeds a limit that guards against harmful files: "
+            "export it again, or save its text."
+        )
     if not lines and lost:
         raise _broken(source)
     if not lines and any(_has_pictures(page) for page in reader.pages):
@@ -326,6 +334,7 @@ def _read_pdf(data: bytes, source: str, checksum: str, limits: ReadingLimits) ->
     broken = (
         f"{source}: page {label} cannot be read ({why}); its text is missing." for label, why in lost.items()
     )
+    cut_off = f"{source}: its end is missing or broken; see whether pages are missing, or download it again."
     return Document(
         source,
         checksum,
@@ -333,7 +342,7 @@ def _read_pdf(data: bytes, source: str, checksum: str, limits: ReadingLimits) ->
         tuple(lines),
         _has_contrast(lines),
         _pdf_title(reader, lines),
-        warnings=(*broken, *empty, *_warn_of_rubbish(found, source)),
+        warnings=(*(cut_off,) * is_repaired, *broken, *empty, *_warn_of_rubbish(found, source)),
     )
 
 
@@ -365,22 +374,29 @@ def _unlock(reader: PdfReader, source: str, password: str) -> None:
         raise DocumentError(locked) from exc
 
 
-def _parse_pdf(data: bytes) -> PdfReader:
-    """Parse a PDF; one whose end is missing is given one, whereupon pypdf looks for the objects itself."""
+def _parse_pdf(data: bytes) -> tuple[PdfReader, bool]:
+    """Parse a PDF; gives the reader and whether the file's end had to be made.
+
+    With an end that says where nothing is and how many objects there may be, pypdf looks for them itself;
+    what stands in a trailer that is there holds too.
+    """
     try:
-        return PdfReader(BytesIO(data))
+        return PdfReader(BytesIO(data)), False
     except PyPdfError:
         if not data.lstrip().startswith(b"%PDF"):
             raise
-        return PdfReader(BytesIO(data + b"\nstartxref\n0\n%%EOF\n"))
+        size = max(map(int, _OBJECT_NUMBER.findall(data)), default=0) + 1
+        end = b"\ntrailer\n<< /Size %d >>\nstartxref\n0\n%%%%EOF\n" % size
+        return PdfReader(BytesIO(data + end)), True
 
 
-def _open_pdf(data: bytes, source: str, limits: ReadingLimits) -> PdfReader:
+def _open_pdf(data: bytes, source: str, limits: ReadingLimits) -> tuple[PdfReader, bool]:
     try:
-        reader = _parse_pdf(data)
+        reader, is_repaired = _parse_pdf(data)
         if reader.is_encrypted:
             _unlock(reader, source, limits.password)
         count = len(reader.pages)
+        stated = _resolve(reader.root_object["/Pages"])["/Count"] if is_repaired else count
     except _PDF_FAILURES as exc:
         if isinstance(exc, NotImplementedError) and b"/Encrypt" in data:
             raise DocumentError(
@@ -389,12 +405,16 @@ def _open_pdf(data: bytes, source: str, limits: ReadingLimits) -> PdfReader:
         raise _broken(source) from exc
     if count == 0:
         raise _broken(source)
+    if count != stated:  # a part of a guide must not take the place of the whole
+        raise DocumentError(
+            f"{source} is cut off: {count} of its {stated} pages are there; copy or download it again."
+        )
     if count > limits.max_pages:
         raise DocumentError(
             f"{source} has {count} pages, more than the limit of {limits.max_pages}: split it, or raise "
             "limits.max_pages in guide.toml."
         )
-    return reader
+    return reader, is_repaired
 
 
 def _page_labels(reader: PdfReader) -> list[str]:

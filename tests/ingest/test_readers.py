@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 from PIL import Image
-from pypdf import PdfReader, PdfWriter
+from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.constants import PageLabelStyle
-from pypdf.errors import DependencyError
+from pypdf.errors import DependencyError, LimitReachedError
 from pypdf.generic import DecodedStreamObject, NameObject, NumberObject
 
 from ingest.datatypes import ReadingLimits
@@ -307,6 +307,20 @@ def test_a_pdf_with_an_unknown_protection_is_told_apart_from_a_broken_one(
         read_document(_write(tmp_path, "locked.pdf", data.replace(b"/Root", locked)), "locked.pdf")
 
 
+def test_a_page_beyond_the_limits_of_pypdf_is_told_apart_from_a_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: PageObject, **options: object) -> str:
+        raise LimitReachedError("Reached maximum number of tokens per stream.")
+
+    path = _pdf(tmp_path, "First page")
+    monkeypatch.setattr(PageObject, "extract_text", fail)
+    with pytest.raises(
+        DocumentError, match=r"a page of it exceeds a limit that guards against harmful files"
+    ):
+        read_document(path, "made.pdf")
+
+
 def test_halves_of_characters_are_replaced_wherever_they_stand(tmp_path: Path) -> None:
     """Ensures that a font that names a letter by half a character blocks neither tokenizer nor index."""
     writer = PdfWriter(PdfReader(_pdf(tmp_path, "The knee bends")))
@@ -323,6 +337,19 @@ def test_halves_of_characters_are_replaced_wherever_they_stand(tmp_path: Path) -
     assert document.warnings == (
         "halves.pdf: page 1 has letters that its fonts do not name; check its text.",
     )
+
+
+def test_a_pdf_without_its_end_is_read_with_a_notice_where_all_pages_are_there(tmp_path: Path) -> None:
+    data = _pdf(tmp_path, "First page", "Second page").read_bytes()
+    cut = data[: data.rindex(b"\nxref") + 1]
+    document = read_document(_write(tmp_path, "cut.pdf", cut), "cut.pdf")
+    assert [page.text for page in document.pages] == ["First page", "Second page"]
+    assert document.warnings == (
+        "cut.pdf: its end is missing or broken; see whether pages are missing, or download it again.",
+    )
+    second = re.findall(rb"(\d+ 0 obj)\n<<\n[^>]*/Type /Page\n", cut)[1]
+    with pytest.raises(DocumentError, match=r"is cut off: 1 of its 2 pages are there; copy or download"):
+        read_document(_write(tmp_path, "cut.pdf", cut.replace(second, b"8 8 ooo")), "cut.pdf")
 
 
 def test_a_pdf_with_a_broken_cross_reference_table_is_read(tmp_path: Path) -> None:
