@@ -20,8 +20,8 @@ TRAINED_OVER = (
 )
 # Of the product's own guide, and of a guide without signs of its own; made by training.sign_examples.
 KEPT_EXAMPLES = {
-    "sign-examples.safetensors": "5c85500d597b191fff545e93d7fcf9c502f82cbb785f9dacce5098635f17c539",
-    "sign-examples-universal.safetensors": "225315b1d4c68bcfc0a5662990d8628455cfd1f6c8edf13292da8ae1e890874b",
+    "sign-examples.safetensors": "dc90dc3dd7207acdd0d6458494615988fdb79433500298f4f5fd0667ad283068",
+    "sign-examples-universal.safetensors": "59b3b84b20e534c22c3ee1c9cc942ded70b20b7085541f0d4aafff8006c072bb",
 }
 
 
