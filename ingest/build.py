@@ -43,7 +43,6 @@ from ingest.lock import hold_lock
 from ingest.passages import move_passages, split_passages
 from ingest.readers import SUPPORTED_SUFFIXES
 from ingest.report import DocumentReport, DocumentState, Report, compare_passages
-from ingest.signs import parse_signs
 from ingest.sources import FALLBACK_CONFIG, Setup, check_paths, find_sources, find_unread, read_setup
 from ingest.views import VIEWS_VERSION, View, make_views
 from ingest.worker import DocumentReader
@@ -93,7 +92,6 @@ class _Gathered:
 
     parts: list[_Part] = field(default_factory=list)
     reports: list[DocumentReport] = field(default_factory=list)
-    read: int = 0
 
     def add(self, part: _Part | None, report: DocumentReport) -> None:
         """Take what a document gave, None where it gave nothing."""
@@ -176,6 +174,24 @@ def _make_plan(sources: Mapping[str, Path], manifest: Manifest | None) -> _Plan:
         checksums={source: c for source, c in checksums.items() if source not in duplicates},
         duplicates=duplicates,
     )
+
+
+def _find_moves(plan: _Plan, entries: Mapping[str, SourceEntry]) -> dict[str, str]:
+    """Find the files that have another name now, also where names were exchanged: name -> earlier name."""
+    held = {entry.sha256: name for name, entry in entries.items()}
+    return {
+        source: held[checksum]
+        for source, checksum in plan.checksums.items()
+        if checksum in held and (source not in entries or entries[source].sha256 != checksum)
+    }
+
+
+def _list_to_read(plan: _Plan, manifest: Manifest | None, maker: _Maker) -> list[str]:
+    """List the sources that cannot be taken over, under whatever name."""
+    if manifest is None or not maker.has_made_passages_of(manifest):
+        return list(plan.sources)
+    held = {entry.sha256 for entry in manifest.sources}
+    return [source for source, checksum in plan.checksums.items() if checksum not in held]
 
 
 def _read_live_manifest(index_dir: Path) -> tuple[str, Manifest] | None:
@@ -264,62 +280,87 @@ def _report_part(part: _Part, before: _Part | None, state: DocumentState, other:
     )
 
 
-def _report_failure(source: str, problem: str, before: _Part | None) -> DocumentReport:
-    kept = before.entry.passages if before is not None else 0
+def _report_read(part: _Part, before: _Part | None) -> DocumentReport:
+    if before is None:
+        return _report_part(part, None, DocumentState.ADDED)
+    is_same = before.entry.sha256 == part.entry.sha256 and before.passages == part.passages
+    return _report_part(part, before, DocumentState.KEPT if is_same else DocumentState.CHANGED)
+
+
+def _report_failure(source: str, problem: str, entry: SourceEntry | None) -> DocumentReport:
+    kept = entry.passages if entry is not None else 0
     return DocumentReport(source, DocumentState.FAILED, passages=kept, kept=kept, problem=problem)
 
 
 # --- all documents ---------------------------------------------------------------------------------
 
 
-def _gather(
-    plan: _Plan,
-    maker: _Maker,
-    reader: DocumentReader,
-    live: Generation | None,
-    is_rebuild: bool,
-    progress: Progress,
-) -> _Gathered:
+@dataclass(slots=True)
+class _Readings:
+    """What the documents gave that had to be read; each is read once in an ingest.
+
+    :param problems: Name of a source -> why it could not be read.
+    """
+
+    sources: Mapping[str, Path]
+    maker: _Maker
+    limits: ReadingLimits
+    progress: Progress
+    parts: dict[str, _Part] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def __contains__(self, source: str) -> bool:
+        return source in self.parts or source in self.problems
+
+    def __len__(self) -> int:
+        return len(self.parts) + len(self.problems)
+
+    def read(self, sources: Sequence[str]) -> None:
+        """Read those of the documents that have not been read."""
+        missing = [source for source in sources if source not in self]
+        if not missing:
+            return
+        with DocumentReader(self.limits) as reader:
+            for done, source in enumerate(missing):
+                self.progress("reading", done, len(missing))
+                try:
+                    self.parts[source] = _read_part(self.sources[source], source, self.maker, reader)
+                except DocumentError as exc:
+                    self.problems[source] = str(exc)
+                except GuideError:  # the encoder's, which no document is to blame for
+                    raise
+                except Exception as exc:  # noqa: BLE001 - whatever a document brings about, the others go on
+                    self.problems[source] = explain_fault(source, exc)
+        self.progress("reading", len(missing), len(missing))
+
+
+def _gather(plan: _Plan, readings: _Readings, live: Generation | None) -> _Gathered:
+    """Put together what was read and what is taken over; where reading failed, what was there before stays.
+
+    :param live: What the documents gave before; whatever was not read is taken over from it.
+    """
     gathered = _Gathered()
     befores = _parts_of(live) if live is not None else {}
-    can_take_over = live is not None and not is_rebuild and maker.has_made_passages_of(live.manifest)
-    # Files that have another name now: content -> what stood under the name that has gone.
-    gone = {p.entry.sha256: p for name, p in befores.items() if name not in plan.checksums}
-    renamed: set[str] = set()
-    for done, (source, path) in enumerate(plan.sources.items()):
-        progress("reading", done, len(plan.sources))
-        checksum, before = plan.checksums[source], befores.get(source)
-        if can_take_over and before is not None and before.entry.sha256 == checksum:
-            gathered.add(before, _report_part(before, before, DocumentState.KEPT))
-        elif can_take_over and before is None and checksum in gone:
-            part, earlier = _move(gone[checksum], source), gone[checksum].entry.source
-            renamed.add(earlier)
-            gathered.add(part, _report_part(part, part, DocumentState.RENAMED, earlier))
-        else:
-            gathered.read += 1
-            gathered.add(*_read_again(path, source, maker, reader, before))
-    progress("reading", len(plan.sources), len(plan.sources))
     entries = {name: part.entry for name, part in befores.items()}
-    gathered.reports += _report_absent(plan, entries, renamed)
+    moves = {new: old for new, old in _find_moves(plan, entries).items() if new not in readings}
+    moved = set(moves.values())
+    for source in plan.sources:
+        # What stood under a name goes with its file, also where another file has the name now.
+        before = befores.get(source) if source not in moved else None
+        if source in readings.parts:
+            part = readings.parts[source]
+            gathered.add(part, _report_read(part, before))
+        elif source in readings.problems:
+            entry = before.entry if before is not None else None
+            gathered.add(before, _report_failure(source, readings.problems[source], entry))
+        elif source in moves:
+            part = _move(befores[moves[source]], source)
+            gathered.add(part, _report_part(part, part, DocumentState.RENAMED, moves[source]))
+        else:
+            part = befores[source]
+            gathered.add(part, _report_part(part, part, DocumentState.KEPT))
+    gathered.reports += _report_absent(plan, entries, moved)
     return gathered
-
-
-def _read_again(
-    path: Path, source: str, maker: _Maker, reader: DocumentReader, before: _Part | None
-) -> tuple[_Part | None, DocumentReport]:
-    """Read a document; where that fails, what it gave before stays."""
-    try:
-        part = _read_part(path, source, maker, reader)
-    except DocumentError as exc:
-        return before, _report_failure(source, str(exc), before)
-    except GuideError:  # the encoder's, which no document is to blame for
-        raise
-    except Exception as exc:  # noqa: BLE001 - whatever a document brings about, the others go on
-        return before, _report_failure(source, explain_fault(source, exc), before)
-    if before is None:
-        return part, _report_part(part, None, DocumentState.ADDED)
-    is_same = before.entry.sha256 == part.entry.sha256 and before.passages == part.passages
-    return part, _report_part(part, before, DocumentState.KEPT if is_same else DocumentState.CHANGED)
 
 
 def _report_absent(
@@ -330,7 +371,7 @@ def _report_absent(
         DocumentReport(
             source,
             DocumentState.DUPLICATE,
-            removed=entries[source].passages if source in entries else 0,
+            removed=entries[source].passages if source in entries and source not in renamed else 0,
             other=other,
         )
         for source, other in plan.duplicates.items()
@@ -378,8 +419,7 @@ def _is_current(
         and live.pages == gathered.pages
         and live.manifest.sources == gathered.entries
         and live.manifest.omissions == gathered.omissions
-        and live.guide == setup.guide
-        and live.signs == parse_signs(setup.sign_texts)
+        and same_texts(live.manifest, setup.guide_text, setup.sign_texts)  # else each ingest gets this far
     )
 
 
@@ -387,22 +427,27 @@ def _silent(what: str, done: int, total: int) -> None:
     """Report progress to nobody."""
 
 
-def _report_unchanged(name: str, manifest: Manifest, plan: _Plan) -> Report:
-    """Report an ingest that found everything done, from the manifest alone."""
-    omissions: dict[str, list[Omission]] = {entry.source: [] for entry in manifest.sources}
+def _report_unchanged(name: str, manifest: Manifest, plan: _Plan, readings: _Readings) -> Report:
+    """Report an ingest that found everything done, from the manifest and from what failed again."""
+    entries = {entry.source: entry for entry in manifest.sources}
+    omissions: dict[str, list[Omission]] = {source: [] for source in entries}
     for omission in manifest.omissions:
         omissions[omission.source].append(omission)
     reports = [
         DocumentReport(
-            entry.source,
+            source,
             DocumentState.KEPT,
             pages=entry.pages,
             passages=entry.passages,
             kept=entry.passages,
-            omissions=tuple(omissions[entry.source]),
+            omissions=tuple(omissions[source]),
             notices=entry.notices,
         )
-        for entry in manifest.sources
+        for source, entry in entries.items()
+        if source not in readings.problems
+    ]
+    reports += [
+        _report_failure(source, problem, entries.get(source)) for source, problem in readings.problems.items()
     ]
     reports += _report_absent(plan, {}, set())
     return Report(
@@ -411,7 +456,7 @@ def _report_unchanged(name: str, manifest: Manifest, plan: _Plan) -> Report:
         documents=tuple(reports),
         passages=manifest.passages,
         views=manifest.views,
-        read=0,
+        read=len(readings),
         encoded=0,
         seconds=0.0,
     )
@@ -512,13 +557,14 @@ def ingest(
         maker = _Maker(make_encoder(setup.guide.encoder), reading_revision())
         found = None if is_rebuild else _read_live_manifest(index_dir)
         plan = _make_plan(sources, found[1] if found is not None else None)
-        if found is not None and _is_settled(found[1], plan, setup, maker):
-            report = _report_unchanged(*found, plan)
+        limits = setup.guide.reading
+        limits = replace(limits, password=password or limits.password)
+        readings = _Readings(plan.sources, maker, limits, progress)
+        if found is not None and _is_settled(found[1], plan, setup, maker, readings):
+            report = _report_unchanged(*found, plan, readings)
         else:
-            limits = setup.guide.reading
-            limits = replace(limits, password=password or limits.password)
             gate = _Gate(_read_judged(setup), make_encoder, find_losses, is_forced)
-            report = _update(index_dir, plan, setup, maker, gate, limits, is_rebuild, progress, paths)
+            report = _update(index_dir, plan, setup, maker, gate, readings, is_rebuild, progress, paths)
     unread = (
         DocumentReport(source, DocumentState.UNREAD, problem=why)
         for source, why in find_unread(paths, setup).items()
@@ -527,13 +573,22 @@ def ingest(
     return replace(report, documents=tuple(documents), seconds=time.perf_counter() - started)
 
 
-def _is_settled(manifest: Manifest, plan: _Plan, setup: Setup, maker: _Maker) -> bool:
-    """Tell from checksums alone whether there is nothing to do."""
-    return (
-        {entry.source: entry.sha256 for entry in manifest.sources} == plan.checksums
+def _is_settled(manifest: Manifest, plan: _Plan, setup: Setup, maker: _Maker, readings: _Readings) -> bool:
+    """Tell from checksums alone whether there is nothing to do.
+
+    A document that the index does not hold is read, for why it failed may have gone; where it fails again,
+    there is nothing to do about it.
+    """
+    entries = {entry.source: entry for entry in manifest.sources}
+    if not (
+        entries.keys() <= plan.sources.keys()
+        and not _find_moves(plan, entries)
         and same_texts(manifest, setup.guide_text, setup.sign_texts)
         and maker.has_made_passages_of(manifest)
-    )
+    ):
+        return False
+    readings.read(_list_to_read(plan, manifest, maker))
+    return not readings.parts
 
 
 def _read_judged(setup: Setup) -> tuple[Judged, ...] | None:
@@ -577,7 +632,7 @@ def _update(
     setup: Setup,
     maker: _Maker,
     gate: _Gate,
-    limits: ReadingLimits,
+    readings: _Readings,
     is_rebuild: bool,
     progress: Progress,
     paths: Sequence[Path],
@@ -585,8 +640,8 @@ def _update(
     previous = _load_previous(index_dir)
     can_build_upon = previous is not None and not is_rebuild and maker.has_made_vectors_of(previous.manifest)
     live = previous if can_build_upon else None
-    with DocumentReader(limits) as reader:
-        gathered = _gather(plan, maker, reader, previous, is_rebuild, progress)
+    readings.read(_list_to_read(plan, live.manifest if live is not None else None, maker))
+    gathered = _gather(plan, readings, previous)
     if not gathered.parts:
         problems = " ".join(report.problem for report in gathered.reports if report.problem)
         raise _end_without_documents(index_dir, problems, paths)
@@ -611,7 +666,7 @@ def _update(
         documents=tuple(gathered.reports),
         passages=len(gathered.passages),
         views=len(views),
-        read=gathered.read,
+        read=len(readings),
         encoded=encoded,
         seconds=0.0,
         losses=losses,

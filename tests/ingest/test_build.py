@@ -1,5 +1,6 @@
 """The pipeline: what an ingest does with documents that come, change, fail, move and go."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 
 from ingest import build
 from ingest.build import ingest
@@ -28,6 +30,7 @@ A blunt knife slips. Hold the blade at twenty degrees to the stone.
 Soak a water stone for ten minutes. An oil stone needs three drops of oil.
 """
 BROKEN = b"%PDF-1.4\nthis is the beginning of a file that was cut off"
+SESAME = "sesame"
 
 
 class Workbench:
@@ -209,9 +212,55 @@ def test_a_document_that_moves_to_another_folder_is_recognised_with_its_links(be
     assert [live[id_].title for p in lists for id_ in p.item_ids] == ["Soaking", "Misting"]
     assert {live[id_].list_id for p in lists for id_ in p.item_ids} == {p.id for p in lists}
     assert {p.id for p in before.values() if p.source == "knives.md"} <= set(live)
-    other = Workbench(bench.corpus, bench.folder.parent / "fresh")
-    other.ingest()
-    assert other.live().passages == bench.live().passages  # the same as if it had always been there
+    assert same_as_fresh(bench)
+
+
+def same_as_fresh(bench: Workbench) -> bool:
+    """Tell whether the live passages are those of an index that is made from nothing."""
+    fresh = Workbench(bench.corpus, bench.folder.parent / "fresh")
+    fresh.ingest()
+    return fresh.live().passages == bench.live().passages
+
+
+def test_documents_that_exchange_their_names_are_not_read(bench: Workbench) -> None:
+    bench.write("knives.md", OTHER)
+    bench.ingest()
+    (bench.corpus / "plants.md").rename(bench.corpus / "aside")
+    (bench.corpus / "knives.md").rename(bench.corpus / "plants.md")
+    (bench.corpus / "aside").rename(bench.corpus / "knives.md")
+    report = bench.ingest()
+    assert states(report) == {"knives.md": DocumentState.RENAMED, "plants.md": DocumentState.RENAMED}
+    assert report_of(report, "plants.md").other == "knives.md"
+    assert (report.read, bench.encoded) == (0, [])
+    assert same_as_fresh(bench)
+    assert not bench.ingest().is_changed
+
+
+def test_a_document_that_is_put_aside_for_a_new_one_of_its_name_is_not_read_again(bench: Workbench) -> None:
+    bench.ingest()
+    count = len(bench.live().passages)
+    (bench.corpus / "plants.md").rename(bench.corpus / "old.md")
+    bench.write("plants.md", OTHER)
+    report = bench.ingest()
+    assert states(report) == {"old.md": DocumentState.RENAMED, "plants.md": DocumentState.ADDED}
+    old, new = report.documents
+    assert (old.other, old.kept, old.removed, new.removed) == ("plants.md", count, 0, 0)
+    assert report.read == 1
+    assert same_as_fresh(bench)
+
+
+@pytest.mark.parametrize("content", [b"", OTHER.encode()], ids=["broken", "a copy"])
+def test_what_was_put_aside_is_not_kept_under_its_former_name_too(bench: Workbench, content: bytes) -> None:
+    bench.write("knives.md", OTHER)
+    bench.ingest()
+    (bench.corpus / "plants.md").rename(bench.corpus / "old.md")
+    bench.write("plants.md", content)
+    report = bench.ingest()
+    document = report_of(report, "plants.md")
+    assert document.state is (DocumentState.DUPLICATE if content else DocumentState.FAILED)
+    assert (document.kept, document.removed) == (0, 0)
+    assert {passage.source for passage in bench.live().passages} == {"knives.md", "old.md"}
+    assert same_as_fresh(bench)
 
 
 def test_a_copy_of_a_document_is_reported_and_left_out(bench: Workbench) -> None:
@@ -475,6 +524,15 @@ def test_a_damaged_index_is_made_anew(bench: Workbench, name: str) -> None:
     assert bench.live().passages == before
 
 
+def test_a_comment_in_guide_toml_is_taken_in_once(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.ingest()
+    bench.write("guide.toml", 'title = "Caring for a House Plant"  # ours\n')
+    assert bench.ingest().is_changed
+    assert bench.encoded == []
+    monkeypatch.setattr(build, "load_live", not_to_be_loaded)
+    assert not bench.ingest().is_changed
+
+
 def test_a_change_of_guide_toml_or_of_a_warning_sign_is_published_without_encoding(bench: Workbench) -> None:
     """Ensures that a page which reads only the index gets the new settings."""
     (bench.corpus / "signs").mkdir()
@@ -587,6 +645,46 @@ def test_a_document_that_fails_again_and_again_is_reported_each_time(bench: Work
         assert report_of(report, "broken.pdf").passages == 0
     assert not second.is_changed
     assert {p.source for p in bench.live().passages} == {"plants.md"}
+
+
+def not_to_be_loaded(index_dir: Path) -> Generation:
+    """Stand for loading the passages, which takes long where there are many."""
+    raise AssertionError(index_dir)
+
+
+@pytest.mark.parametrize("name", ["new.md", "knives.md", "broken.pdf"])
+def test_where_nothing_but_a_failing_document_is_left_to_do_the_passages_are_not_loaded(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Ensures that the report is the same as that of the ingest which found the failure."""
+    bench.write("knives.md", OTHER)
+    bench.ingest()
+    bench.write("copy.md", GUIDE)
+    bench.write("plants.md", GUIDE)
+    bench.write(name, BROKEN if name == "broken.pdf" else b"")
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "_is_settled", lambda *args: False)
+        whole = bench.ingest()
+    monkeypatch.setattr(build, "load_live", not_to_be_loaded)
+    report = bench.ingest()
+    assert report_of(report, name).state is DocumentState.FAILED
+    assert report_of(report, name).kept == (report_of(whole, name).kept if name == "knives.md" else 0)
+    assert (report.read, report.is_changed, report.needs_attention) == (1, False, True)
+    assert dataclasses.replace(report, seconds=0) == dataclasses.replace(whole, seconds=0)
+
+
+def test_a_document_that_can_be_read_now_is_taken_in_though_its_bytes_are_the_same(bench: Workbench) -> None:
+    locked = FPDF()
+    locked.set_encryption("owner", SESAME)
+    locked.add_page()
+    locked.set_font("Helvetica", "", 11)
+    locked.multi_cell(0, 6, "A blunt knife slips. Hold the blade at twenty degrees to the stone. " * 3)
+    bench.write("locked.pdf", bytes(locked.output()))
+    assert bench.ingest().needs_attention
+    assert bench.ingest().needs_attention
+    report = ingest([bench.corpus], bench.folder, password=SESAME, make_encoder=lambda name: FakeEncoder())
+    assert states(report) == {"locked.pdf": DocumentState.ADDED, "plants.md": DocumentState.KEPT}
+    assert report.read == 1
 
 
 def test_a_mended_document_takes_its_place_again(bench: Workbench) -> None:
