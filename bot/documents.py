@@ -16,7 +16,7 @@ import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ingest.errors import DocumentError, GuideError, explain_os_error
 
@@ -227,7 +227,7 @@ class Documents:
 
     async def _change(self, method: str, rest: str, receive: Receive) -> None:
         store = self._store
-        name = unquote(rest.removeprefix("/files/"))
+        name = rest.removeprefix("/files/")  # the server has decoded it
         if method == "PUT" and rest.startswith("/files/"):
             max_mib = (await asyncio.to_thread(store.overview)).max_document_mib
             data = await _read_body(receive, max_mib * MIB)

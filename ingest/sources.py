@@ -22,6 +22,7 @@ __all__ = [
     "find_sources",
     "find_unread",
     "fingerprint",
+    "has_ignored_name",
     "read_setup",
 ]
 
@@ -149,9 +150,14 @@ def _why_unread(name: str, path: Path) -> str:
     return ""
 
 
+def has_ignored_name(path: Path) -> bool:
+    """Tell whether a file is passed over for its name: README, LICENSE and CHANGELOG tell of a folder."""
+    return path.stem.lower() in _IGNORED_NAMES
+
+
 def _is_passed_over(path: Path, folder: Path) -> bool:
     is_hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
-    return is_hidden or path.stem.lower() in _IGNORED_NAMES
+    return is_hidden or has_ignored_name(path)
 
 
 def _names_files_below(pattern: str) -> bool:

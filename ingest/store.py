@@ -18,7 +18,7 @@ from ingest.index import SourceEntry, activate, list_generations, live_name, rea
 from ingest.lock import hold_lock
 from ingest.readers import SUPPORTED_SUFFIXES
 from ingest.report import DocumentState, Report
-from ingest.sources import FALLBACK_CONFIG, find_sources, read_setup
+from ingest.sources import FALLBACK_CONFIG, find_sources, has_ignored_name, read_setup
 
 __all__ = ["DocumentStore", "GenerationInfo", "Job", "Overview", "SourceInfo"]
 
@@ -185,10 +185,16 @@ class DocumentStore:
         is_plain = name == Path(name).name and "\\" not in name and ":" not in name and name.isprintable()
         if not is_plain or name.startswith((".", "~")) or not 1 <= len(name) <= _MAX_NAME_CHARS:
             raise UsageError(f"{name!r} is not a name for a document; rename the file, without folders.")
-        if Path(name).suffix.lower() not in SUPPORTED_SUFFIXES:
+        path = self._corpus / name
+        if path.suffix.lower() not in SUPPORTED_SUFFIXES:
             known = ", ".join(sorted(SUPPORTED_SUFFIXES))
             raise UsageError(f"{name} is not of a kind that can be read; give one of {known}.")
-        return self._corpus / name
+        if has_ignored_name(path):
+            raise UsageError(
+                f"{name} was not saved: a file of that name tells of the folder and is passed over, whatever "
+                "sources in guide.toml says; give it another name."
+            )
+        return path
 
     def save(self, name: str, data: bytes) -> None:
         """Put a document into the folder, in place of one of that name.
@@ -206,6 +212,8 @@ class DocumentStore:
             if path.exists():
                 self._put_aside(path)
             staged.replace(path)
+        except OSError as exc:  # a full disk does not say which file it is about
+            raise OSError(exc.errno, exc.strerror, str(path)) from exc
         finally:
             staged.unlink(missing_ok=True)
         if name not in self._files():

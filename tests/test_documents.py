@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import errno
 import json
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -66,7 +68,7 @@ class Desk:
         scope = {
             "type": "http",
             "method": method,
-            "path": path,
+            "path": unquote(path),  # as a server gives it
             "headers": OWN if headers is None else headers,
             "client": (client, 1),
         }
@@ -191,6 +193,13 @@ def test_documents_are_put_in_replaced_removed_and_ingested(desk: Desk) -> None:
     assert aside == ["plants.md", "sharp knives.md"]
 
 
+def test_a_name_with_a_percent_sign_is_kept_as_it_is(desk: Desk) -> None:
+    assert desk.ask("PUT", "/documents/files/50%2541.md", b"# Knives\n\nHold the blade.\n")[0] == 200
+    assert desk.states() == {"50%41.md": "new", "plants.md": "new"}
+    assert desk.ask("DELETE", "/documents/files/50%2541.md")[0] == 200
+    assert desk.states() == {"plants.md": "new"}
+
+
 def test_a_file_that_cannot_be_read_is_shown_as_failed_until_it_is_another(desk: Desk) -> None:
     (desk.corpus / "broken.pdf").write_bytes(b"no PDF")
     (desk.corpus / "copy.md").write_text(GUIDE)
@@ -288,6 +297,29 @@ def test_an_upload_that_is_too_large_is_refused_while_it_comes(desk: Desk) -> No
     with pytest.raises(DocumentError, match="more than 1 MiB"):
         desk.store.save("a.md", b"x" * (3 << 20))
     assert not (desk.corpus / "a.md").exists()
+
+
+@pytest.mark.parametrize("name", ["README.md", "LICENSE.txt", "changelog.PDF"])
+def test_a_name_that_is_passed_over_in_every_folder_is_refused_with_that_reason(
+    desk: Desk, name: str
+) -> None:
+    status, body = desk.ask("PUT", f"/documents/files/{name}", b"# A\n\nWords.\n")
+    assert status == 400
+    assert json.loads(body)["problem"] == (
+        f"{name} was not saved: a file of that name tells of the folder and is passed over, whatever "
+        "sources in guide.toml says; give it another name."
+    )
+    assert sorted(path.name for path in desk.corpus.iterdir()) == ["guide.toml", "plants.md"]
+
+
+def test_an_upload_onto_a_full_disk_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    status, body = desk.ask("PUT", "/documents/files/a.md", b"# A\n\nWords.\n")
+    assert status == 500
+    assert json.loads(body)["problem"].startswith(f"{desk.corpus / 'a.md'} cannot be written: No space left")
 
 
 def test_a_document_that_guide_toml_does_not_name_is_told(desk: Desk) -> None:
