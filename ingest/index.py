@@ -19,6 +19,7 @@ of vectors of length 1: higher is nearer.
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import math
@@ -463,6 +464,12 @@ def live_name(index_dir: Path) -> str:
         name = (index_dir / "CURRENT").read_bytes().decode("ascii", errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise IndexMissingError(f"There is no index in {index_dir}; {_reingest(index_dir, '')}") from exc
+    except OSError as exc:
+        if exc.errno != errno.EIO:  # a bad sector; a folder in its place could not be replaced by an ingest
+            raise
+        raise IndexDamagedError(
+            f"{index_dir / 'CURRENT'} cannot be read ({exc.strerror}); {_reingest(index_dir)}"
+        ) from exc
     if name == _NO_GENERATION:
         raise IndexWithdrawnError(
             f"The index in {index_dir} is out of service, for all its documents were taken away; put a guide "
@@ -494,6 +501,13 @@ def _read(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise IndexDamagedError(f"The index lacks {folder / name}; {_rebuild(folder)}") from exc
+    except OSError as exc:
+        # A bad sector, or a folder in its place; other errors (permissions, memory) say nothing of the file.
+        if exc.errno != errno.EIO and not (folder / name).is_dir():
+            raise
+        raise IndexDamagedError(
+            f"{folder / name} cannot be read ({exc.strerror}); {_rebuild(folder)}"
+        ) from exc
 
 
 def read_manifest(index_dir: Path, name: str) -> Manifest:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ingest.errors import IndexLockedError
+from ingest.errors import IndexLockedError, UsageError
 
 __all__ = ["hold_lock"]
 
@@ -45,8 +45,16 @@ def hold_lock(index_dir: Path) -> Iterator[None]:
     A killed process holds nothing: the operating system gives its lock back.
 
     :raises IndexLockedError: If another ingest holds it for longer than half a minute.
+    :raises UsageError: If a file stands where the folder should be.
     """
-    index_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        index_dir.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as exc:
+        file = next((path for path in (index_dir, *index_dir.parents) if path.is_file()), index_dir)
+        raise UsageError(
+            f"{file} is a file, and the index needs a folder; give --index the path of a folder, which need "
+            "not be there yet."
+        ) from exc
     lock = FileLock(index_dir / "lock")
     try:
         _acquire(lock, index_dir)
@@ -57,7 +65,8 @@ def hold_lock(index_dir: Path) -> Iterator[None]:
         ) from exc
     try:
         holder = {"pid": os.getpid(), "host": socket.gethostname()}
-        (index_dir / _HOLDER).write_text(json.dumps(holder), encoding="utf-8")
+        with contextlib.suppress(OSError):  # on a full disk nobody is told who holds the lock; it holds
+            (index_dir / _HOLDER).write_text(json.dumps(holder), encoding="utf-8")
         yield
     finally:
         with contextlib.suppress(OSError):

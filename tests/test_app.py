@@ -174,8 +174,8 @@ def test_a_broken_guide_toml_exits_1_with_its_name(run: Shell) -> None:
 
 def test_an_index_path_that_is_a_file_is_one_sentence(run: Shell) -> None:
     run.folder.write_text("a file")
-    assert run() == 1
-    assert str(run.folder) in run.err
+    assert run() == 2
+    assert run.err.startswith(f"{run.folder} is a file, and the index needs a folder; ")
     assert run.err.count("\n") == 1
 
 

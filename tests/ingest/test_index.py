@@ -1,6 +1,7 @@
 """The index folder: what is saved is what is loaded, at any moment, and damage is named."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -348,6 +349,45 @@ def test_a_manifest_that_says_other_than_the_files_is_damage(folder: Path, key: 
     path.write_bytes(index._dump_manifest(content))  # whose own checksum is right
     with pytest.raises(IndexDamagedError):
         load_live(folder)
+
+
+@pytest.mark.parametrize("is_rebuild", [False, True])
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_in_the_place_of_a_file_is_damage_and_the_next_ingest_mends_it(
+    folder: Path, corpus: Path, name: str, is_rebuild: bool
+) -> None:
+    before = load_live(folder).passages
+    path = live_folder(folder) / name
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IndexDamagedError, match=f"{name} cannot be read .*python -m ingest PATH --rebuild"):
+        load_live(folder)
+    ingest([corpus], folder, is_rebuild=is_rebuild, make_encoder=lambda _: FakeEncoder())
+    assert load_live(folder).passages == before
+
+
+@pytest.mark.parametrize("name", [*FILES, "CURRENT"])
+def test_a_file_on_a_bad_sector_is_damage_and_one_without_permission_is_not(
+    folder: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    refused = live_folder(folder) / name if name in FILES else folder / name
+    inode, code = refused.stat().st_ino, errno.EIO
+    real = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == name and path.stat().st_ino == inode:
+            raise OSError(code, os.strerror(code), str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(IndexDamagedError, match=f"{name} cannot be read .*python -m ingest PATH --rebuild"):
+        load_live(folder)
+    code = errno.EACCES
+    with pytest.raises(PermissionError):
+        load_live(folder)
+    code = errno.EIO
+    ingest_folder(corpus, folder)
+    assert load_live(folder).passages
 
 
 @pytest.mark.parametrize("pointer", [b"", b"\xff\xfe", b"../../etc", b"000009-0123abcd", b"a\nb", b"."])

@@ -187,9 +187,9 @@ def test_an_index_path_that_is_a_file_is_named(run: Shell, corpus: Path, tmp_pat
     file = tmp_path / "file"
     file.write_text("a file")
     for path in (file, file / "below"):
-        assert run(corpus, "--index", path) == 1
+        assert run(corpus, "--index", path) == 2
         assert is_sentence(run.err)
-        assert str(file) in run.err
+        assert run.err.startswith(f"{file} is a file, and the index needs a folder; give --index ")
     assert file.read_text() == "a file"
     assert run("status", "--index", file) == run("verify", "--index", file) == 1
     assert run.err.startswith(f"There is no index in {file}; run: python -m ingest PATH --index {file} (PATH")
