@@ -436,6 +436,23 @@ def _reason(item: Passage, scores: Sequence[float], passages: Sequence[Passage])
     return None
 
 
+def _why(item: Passage, scores: Sequence[float], passages: Sequence[Passage]) -> Draft:
+    """Answer "why?" after an item: with the reason first, and what it is about after it."""
+    why = _reason(item, scores, passages)
+    whole = (
+        _steps_lead(item, False)
+        if has_steps(item)
+        else [Quotation(_quotes(item, item.segments), title=item.title)]
+    )
+    if why is None:
+        return Draft(Reason.DETAIL_MISSING, more=tuple(whole), missing=WHY_MISSING, focus=(item,))
+    if why.quotes[0].passage is item:
+        told = [quote.segment for quote in why.quotes]
+        rest = _quotes(item, [segment for segment in item.segments if segment not in told])
+        whole = [Quotation(rest)] if rest else []
+    return Draft(Reason.FOUND, (why,), tuple(whole), focus=(item,))
+
+
 def _when_to_see(query: Query, hits: Sequence[Hit], passages: Sequence[Passage]) -> Passage | None:
     """Find the list that answers "when should I see a doctor?", by what its lead says; the nearest first."""
     if not pattern("answer", "asks_when_to_see").search(query.text):
@@ -562,10 +579,7 @@ def compose(
         focus = tuple(_all_lists(query, top.passage, passages))
         lead = [part for listed in focus for part in _list_lead(listed)]
     if query.is_bare and query.type is QuestionType.WHY and top.passage.kind is PassageKind.ITEM:
-        why = _reason(top.passage, scores, passages)
-        if why is None:
-            return Draft(Reason.DETAIL_MISSING, more=tuple(lead), missing=WHY_MISSING, focus=focus)
-        lead, rest = [why], [s for s in top.passage.segments if s not in [q.segment for q in why.quotes]]
+        return _why(top.passage, scores, passages)
     if reason in (Reason.DETAIL_MISSING, Reason.NOT_ANSWERED):
         return Draft(reason, more=tuple(lead), missing=missing, focus=(top.passage,))
     if max_lead == MAX_LEAD_WORDS and top is hits[0] and detail is None and _has_rival(query, hits):

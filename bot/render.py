@@ -92,7 +92,7 @@ def small_talk_note(kind: SmallTalk, title: str, sources: Sequence[str]) -> str:
 
 def only_english_note(note: str) -> str:
     """Say that only English is read, first in the language of the message."""
-    return f"{note} {ONLY_ENGLISH}"
+    return f"{note}\n\n{ONLY_ENGLISH}"
 
 
 def list_note(entries: int) -> str:
