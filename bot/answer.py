@@ -56,6 +56,10 @@ UNKNOWN_MARGIN = 0.04  # more is needed where most of the question's words are n
 UNKNOWN_SHARE = 0.7
 # Log of the summed odds that one of the first passages answers, by the judge.
 MIN_ODDS = -0.8
+# The judge doubts plain questions whose words stand in the guide too often; so many of them are enough.
+MIN_SAID = 0.8
+MIN_SAID_TERMS = 2
+MAX_SAYING = 2  # of the first hits
 UNKNOWN_THING_ODDS = 1.0  # a sign more is wanted where the question names a thing that the guide does not
 NAMED_MOVE_ODDS = 3.0  # one exercise is near another, and does not answer for it
 ORDER_ODDS = 3.0  # and where it reads like an order to the program
@@ -125,7 +129,7 @@ def _missing(
     is_told = is_order and not query.is_bare  # "and after?" has no meaning of its own to be told by
     if doubt < ORDER_ODDS and (is_told or pattern("answer", "order").search(query.text)):
         return Reason.NOT_A_QUESTION, ""
-    asked = {stem(word) for word in content_words(query.text) if word not in GENERIC_WORDS} - topic
+    asked = _own_terms(query.text) - topic
     for name, thing in vocabulary.find(_asking_part(query.text)):
         wanted = NAMED_MOVE_ODDS if thing.is_move else UNKNOWN_THING_ODDS
         if asked and asked <= set(terms(name)):
@@ -139,9 +143,27 @@ def _missing(
     detail = asked_detail(query.text)
     if detail is not None and is_near and _giving(detail, retrieval.hits, retrieval) is None:
         return Reason.DETAIL_MISSING, detail.phrase
-    if odds is not None and odds < MIN_ODDS:
+    if odds is not None and odds < MIN_ODDS and not _says_it(query, retrieval.hits[:MAX_SAYING], topic):
         return (Reason.NOT_ANSWERED if is_near else Reason.NOTHING_NEAR), ""
     return Reason.FOUND, ""
+
+
+def _says_it(query: Query, hits: Sequence[Hit], topic: Set[str]) -> bool:
+    """Tell whether a sentence has nearly all words of a question, and a figure where one is asked for."""
+    asked = _own_terms(query.text) - topic
+    if len(asked) < MIN_SAID_TERMS:
+        return False
+    return any(
+        len(asked & {*terms(hit.passage.title), *terms(segment.text)}) >= MIN_SAID * len(asked)
+        for hit in hits
+        for segment in hit.passage.segments
+        if query.type is not QuestionType.FIGURE or FIGURE.search(segment.text)
+    )
+
+
+def _own_terms(text: str) -> set[str]:
+    """Give the stems of the words that tell what a question is about."""
+    return {stem(word) for word in content_words(text) if word not in GENERIC_WORDS}
 
 
 def _giving(detail: Detail, hits: Sequence[Hit], retrieval: Retrieval) -> Hit | None:

@@ -325,6 +325,24 @@ def test_odds_below_the_limit_decline_with_the_nearest_quoted() -> None:
     assert composed(hits, odds=MIN_ODDS + 0.01).reason is Reason.FOUND
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "reason"),
+    [
+        ("how many minutes does the pot soak in the bowl", QuestionType.FIGURE, Reason.FOUND),
+        ("does the pot soak in a bowl", QuestionType.YES_NO, Reason.FOUND),
+        ("how many leaves shed per pot", QuestionType.FIGURE, Reason.NOT_ANSWERED),
+        ("pot", QuestionType.OPEN, Reason.NOT_ANSWERED),
+    ],
+)
+def test_a_sentence_with_nearly_all_words_of_a_question_answers_it_though_the_judge_doubts(
+    text: str, kind: QuestionType, reason: Reason
+) -> None:
+    """Ensures that a figure is given where the guide says it in the words of the question, and only then."""
+    found = passage("a", "Let the pot soak in its bowl for 20 minutes.", "The pot sheds its leaves.")
+    draft = composed(retrieval((found, 0.8)), query=Query(text, kind), odds=MIN_ODDS - 1)
+    assert draft.reason is reason
+
+
 def test_odds_below_the_limit_with_nothing_near_quote_nothing() -> None:
     """Ensures that a question on something else altogether gets no passage at all."""
     draft = composed(retrieval((prose("a", 20), 0.8), dense=MIN_DENSE - 0.01), odds=MIN_ODDS - 0.01)
