@@ -39,6 +39,7 @@ from bot.render import (
     CLEARED,
     HELD_BACK,
     STILL_HELD,
+    STILL_WARNED,
     TOO_LONG,
     WHAT_ABOUT,
     WITHDRAWN,
@@ -238,17 +239,19 @@ def _step(
         return answer, state, Trace(assessment)
     small_talk = find_small_talk(message)
     if small_talk is not None and assessment.warning is None:
-        answer = _small_talk_answer(engine, small_talk, assessment)
+        answer = _small_talk_answer(engine, small_talk, assessment, standing.is_warned)
         return answer, state, Trace(assessment, small_talk)
     return _question_step(engine, state, assessment)
 
 
-def _small_talk_answer(engine: _Engine, small_talk: SmallTalk, assessment: Assessment) -> Answer:
+def _small_talk_answer(
+    engine: _Engine, small_talk: SmallTalk, assessment: Assessment, is_warned: bool
+) -> Answer:
     guide = engine.generation.guide
     sources = [entry.source for entry in engine.generation.manifest.sources]
     note = small_talk_note(small_talk, guide.title, sources)
-    if assessment.is_held and small_talk is SmallTalk.AGREEMENT:
-        note = ""  # "Good." would be taken for a reassurance
+    if small_talk is SmallTalk.AGREEMENT and is_warned:  # "Good." would be taken for a reassurance
+        note = "" if assessment.is_held else STILL_WARNED
     is_ending = small_talk in (SmallTalk.THANKS, SmallTalk.GOODBYE)
     suggestions = () if is_ending or assessment.is_held else _starters(engine)[:MAX_SUGGESTIONS]
     return _answer(engine, AnswerKind.SMALLTALK, assessment, note=note, suggestions=suggestions)

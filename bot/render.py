@@ -17,6 +17,7 @@ __all__ = [
     "CLEARED",
     "HELD_BACK",
     "STILL_HELD",
+    "STILL_WARNED",
     "TOO_LONG",
     "WHAT_ABOUT",
     "WITHDRAWN",
@@ -48,6 +49,10 @@ HELD_BACK = (
     "Please get it checked first, and tell me when a professional has checked it."
 )
 STILL_HELD = "The warning sign in this conversation has not been checked yet. Please get it checked first."
+STILL_WARNED = (
+    "Please still do what the warning in this conversation said, also when it feels better. "
+    "You can ask about the guide as well."
+)
 MORE_LABEL = "More from the guide"
 NEAREST_LABEL = "The nearest that the guide has"
 _DECLINES = {

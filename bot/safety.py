@@ -72,10 +72,17 @@ class Standing:
 
     :param held: The emergency that has not been checked yet.
     :param told: Ids of the signs that were raised.
+    :param is_checked: The person has said since that a professional has looked at it.
     """
 
     held: Sign | None = None
     told: frozenset[str] = frozenset()
+    is_checked: bool = False
+
+    @property
+    def is_warned(self) -> bool:
+        """A sign was raised, and nobody has looked at it as far as is known."""
+        return bool(self.told) and not self.is_checked
 
 
 class Gate:
@@ -144,7 +151,8 @@ class Gate:
             signs=tuple(dict.fromkeys(sign.id for sign in signs)),
             why=tuple(why),
         )
-        return assessment, Standing(held, standing.told.union(sign.id for sign in signs))
+        told = standing.told.union(sign.id for sign in signs)
+        return assessment, Standing(held, told, is_checked or (standing.is_checked and not signs))
 
     def _signs_of(self, text: str) -> tuple[list[Sign], bool, list[str]]:
         """Give the signs of one message, the most urgent first, and whether it says "checked"."""

@@ -20,8 +20,8 @@ TRAINED_OVER = (
 )
 # Of the product's own guide, and of a guide without signs of its own; made by training.sign_examples.
 KEPT_EXAMPLES = {
-    "sign-examples.safetensors": "dc90dc3dd7207acdd0d6458494615988fdb79433500298f4f5fd0667ad283068",
-    "sign-examples-universal.safetensors": "59b3b84b20e534c22c3ee1c9cc942ded70b20b7085541f0d4aafff8006c072bb",
+    "sign-examples.safetensors": "baa5cc9f8253f2f714581badee0d8b9307e98d703ab79260b0c026ec0f2b8066",
+    "sign-examples-universal.safetensors": "d54db9026d153ad671ff3d9acda53464f57ec6fd7a871d48e88c39abcea7d7ad",
 }
 
 

@@ -207,13 +207,22 @@ def _position(plain: str) -> int:
     return _ORDINALS[match.group(1) or match.group(2) or match.group(4)]
 
 
+_REPEATED = re.compile(r"([!?.,])\1+")
+
+
+def _calm(message: str) -> str:
+    """Leave one of several equal signs of punctuation, and no exclamation mark at the end."""
+    return _REPEATED.sub(r"\1", message).rstrip("! ")
+
+
 def understand(message: str, context: Context) -> Query:
     """Make a query of a message that is not small talk.
 
     :param message: What the person wrote, spelling repaired.
     :param context: An empty one at the beginning of a conversation.
     """
-    text = pattern("follow_up", "opening").sub("", message.strip()) or message.strip()
+    message = _calm(message.strip())
+    text = pattern("follow_up", "opening").sub("", message) or message
     plain = " ".join(words(text))
     if pattern("follow_up", "switch").search(plain):
         rest = re.sub(

@@ -462,7 +462,11 @@ def live_name(index_dir: Path) -> str:
     """
     try:
         name = (index_dir / "CURRENT").read_bytes().decode("ascii", errors="replace").strip()
-    except (FileNotFoundError, NotADirectoryError) as exc:
+    except NotADirectoryError as exc:
+        raise IndexMissingError(
+            f"{index_dir} is or lies in a file, and the index is a folder; give --index the path of that."
+        ) from exc
+    except FileNotFoundError as exc:
         raise IndexMissingError(f"There is no index in {index_dir}; {_reingest(index_dir, '')}") from exc
     except OSError as exc:
         if exc.errno != errno.EIO:  # a bad sector; a folder in its place could not be replaced by an ingest

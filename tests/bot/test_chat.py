@@ -184,6 +184,16 @@ def test_the_reminder_stands_in_every_answer_until_the_sign_is_checked(bot: Bot,
     assert "get it checked" not in to_text(checked)
 
 
+def test_feeling_better_after_a_warning_is_not_called_good(bot: Bot) -> None:
+    """Ensures that nobody is reassured, that a check ends it, and that without a warning it is small talk."""
+    assert bot.reply("it went away").note.startswith("Good.")
+    sign = "I fainted doing the plank"
+    checked = "A doctor has checked this."
+    notes = [turn.answer.note for turn in bot.converse([sign, "it went away", checked, "all good"])]
+    assert "Good." not in notes[1]
+    assert notes[3].startswith("Good.")
+
+
 def test_a_message_longer_than_the_limit_is_still_checked_for_signs(bot: Bot) -> None:
     long = "my plants are lovely. " * 300
     assert bot.reply(long).kind is AnswerKind.CLARIFY

@@ -108,6 +108,21 @@ def test_an_announced_switch_drops_the_topic_and_the_announcement() -> None:
     assert (query.is_follow_up, query.text) == (False, "what eats the leaves?")
 
 
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("how do I soak it!!!", "how do I soak it"),
+        ("SOAKING!!", "SOAKING"),
+        ("how long??", "how long?"),
+        ("wait... how long?!", "wait. how long?"),
+        ("soaking! misting", "soaking! misting"),
+    ],
+)
+def test_marks_of_excitement_change_nothing(message: str, text: str) -> None:
+    """Ensures that "!!!" does not make the judge doubt what it answers without it."""
+    assert understand(message, Context()).text == text
+
+
 def test_a_correction_loses_its_opening() -> None:
     query = understand("no, I meant misting", CONTEXT)
     assert (query.is_correction, query.text) == (True, "misting")

@@ -739,3 +739,10 @@ def test_the_checksums_in_the_manifest_are_those_of_the_files(folder: Path) -> N
 
 def test_view_kinds_survive(folder: Path) -> None:
     assert {view.kind for view in load_live(folder).views} == set(ViewKind)
+
+
+def test_a_file_given_as_the_index_is_named(tmp_path: Path) -> None:
+    """Ensures that nobody is sent to an ingest that refuses the same path."""
+    (tmp_path / "a.md").write_text("text")
+    with pytest.raises(IndexMissingError, match="the index is a folder; give --index"):
+        live_name(tmp_path / "a.md")
