@@ -192,7 +192,7 @@ def test_an_index_path_that_is_a_file_is_named(run: Shell, corpus: Path, tmp_pat
         assert run.err.startswith(f"{file} is a file, and the index needs a folder; give --index ")
     assert file.read_text() == "a file"
     assert run("status", "--index", file) == run("verify", "--index", file) == 1
-    assert run.err.startswith(f"There is no index in {file}; run: python -m ingest PATH --index {file} (PATH")
+    assert run.err.startswith(f"{file} is or lies in a file, and the index is a folder; give --index ")
 
 
 @pytest.mark.parametrize(
