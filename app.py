@@ -137,7 +137,9 @@ def _watch(args: argparse.Namespace, store: DocumentStore, done: str) -> None:
             print(exc, file=sys.stderr)
         except OSError as exc:
             print(explain_os_error(exc), file=sys.stderr)
-        except Exception:  # noqa: BLE001 - a fault of the program must not end the watching
+        # Nobody would notice that this thread has ended: the page would go on with an old guide. What went
+        # wrong stands in the log, and the next change is tried.
+        except Exception:  # noqa: BLE001
             _log.exception("The ingest failed by a fault of the program.")
 
 

@@ -175,7 +175,9 @@ def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) 
             print(exc, file=sys.stderr)
         except OSError as exc:
             print(explain_os_error(exc), file=sys.stderr)
-        except Exception:  # noqa: BLE001 - a fault of the program must not end the watching
+        # It runs unattended, and an ingest that nobody starts again leaves an old guide in service. What went
+        # wrong stands in the log, and the next change is tried.
+        except Exception:  # noqa: BLE001
             _log.exception("The ingest failed by a fault of the program.")
         sys.stdout.flush()
         done = now

@@ -80,7 +80,7 @@ _PDF_FAILURES = (
     AssertionError,
     AttributeError,
     LookupError,
-    NotImplementedError,
+    NotImplementedError,  # pypdf's word for a filter or an encryption that it does not know
     OSError,
     RecursionError,
     TypeError,
@@ -398,6 +398,7 @@ def _open_pdf(data: bytes, source: str, limits: ReadingLimits) -> tuple[PdfReade
         count = len(reader.pages)
         stated = _resolve(reader.root_object["/Pages"])["/Count"] if is_repaired else count
     except _PDF_FAILURES as exc:
+        # While a file is opened pypdf gives this for an encryption that it does not know, such as a shop's.
         if isinstance(exc, NotImplementedError) and b"/Encrypt" in data:
             raise DocumentError(
                 f"{source} is protected in a way that cannot be opened: export it again without protection."

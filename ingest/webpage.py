@@ -99,7 +99,7 @@ def convert_docx(data: bytes, source: str, max_mib: int) -> Converted:
         BadZipFile,  # also what a locked Word file gives
         zlib.error,
         ExpatError,
-        NotImplementedError,  # of a way to pack files that zipfile lacks
+        NotImplementedError,  # zipfile's word for a way to pack files, or to lock them, that it does not know
         AttributeError,
         LookupError,
         OSError,

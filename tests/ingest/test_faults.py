@@ -160,6 +160,7 @@ def test_a_full_disk_is_one_sentence_and_the_index_is_as_it_was(
     assert len(load_live(folder).passages) == len(before.passages) + 1
 
 
+# As above: the limit that makes a disk full is one that Windows does not have.
 @pytest.mark.skipif(os.name == "nt", reason="needs RLIMIT_FSIZE, which Windows lacks")
 def test_an_index_that_is_up_to_date_needs_no_room(corpus: Path, tmp_path: Path) -> None:
     folder = tmp_path / "index"
