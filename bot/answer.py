@@ -129,7 +129,7 @@ def _missing(
     is_told = is_order and not query.is_bare  # "and after?" has no meaning of its own to be told by
     if doubt < ORDER_ODDS and (is_told or pattern("answer", "order").search(query.text)):
         return Reason.NOT_A_QUESTION, ""
-    asked = _own_terms(query.text) - topic
+    asked = {stem(word) for word in content_words(query.text) if word not in GENERIC_WORDS} - topic
     for name, thing in vocabulary.find(_asking_part(query.text)):
         wanted = NAMED_MOVE_ODDS if thing.is_move else UNKNOWN_THING_ODDS
         if asked and asked <= set(terms(name)):
@@ -143,27 +143,19 @@ def _missing(
     detail = asked_detail(query.text)
     if detail is not None and is_near and _giving(detail, retrieval.hits, retrieval) is None:
         return Reason.DETAIL_MISSING, detail.phrase
-    if odds is not None and odds < MIN_ODDS and not _says_it(query, retrieval.hits[:MAX_SAYING], topic):
+    if odds is not None and odds < MIN_ODDS and not _is_said(asked, query.type, retrieval.hits[:MAX_SAYING]):
         return (Reason.NOT_ANSWERED if is_near else Reason.NOTHING_NEAR), ""
     return Reason.FOUND, ""
 
 
-def _says_it(query: Query, hits: Sequence[Hit], topic: Set[str]) -> bool:
+def _is_said(asked: Set[str], kind: QuestionType, hits: Sequence[Hit]) -> bool:
     """Tell whether a sentence has nearly all words of a question, and a figure where one is asked for."""
-    asked = _own_terms(query.text) - topic
-    if len(asked) < MIN_SAID_TERMS:
-        return False
-    return any(
+    return len(asked) >= MIN_SAID_TERMS and any(
         len(asked & {*terms(hit.passage.title), *terms(segment.text)}) >= MIN_SAID * len(asked)
         for hit in hits
         for segment in hit.passage.segments
-        if query.type is not QuestionType.FIGURE or FIGURE.search(segment.text)
+        if kind is not QuestionType.FIGURE or FIGURE.search(segment.text)
     )
-
-
-def _own_terms(text: str) -> set[str]:
-    """Give the stems of the words that tell what a question is about."""
-    return {stem(word) for word in content_words(text) if word not in GENERIC_WORDS}
 
 
 def _giving(detail: Detail, hits: Sequence[Hit], retrieval: Retrieval) -> Hit | None:
@@ -499,12 +491,7 @@ def _cautions(passage: Passage, passages: Sequence[Passage]) -> list[Quotation]:
     return found[:1]
 
 
-def _nearest_stretch(passage: Passage, scores: Sequence[float]) -> Quotation:
-    first, last = _stretch(passage.segments, scores, MAX_RELATED_WORDS)
-    return Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)
-
-
-def _whole_or_why(passage: Passage) -> list[Quotation]:
+def _steps_or_beside(passage: Passage) -> list[Quotation]:
     """Quote all steps of an item, or where they are long what stands before and after them, never a part."""
     if _count(passage.segments) <= MAX_RELATED_STEPS_WORDS:
         return _steps_lead(passage, has_figures=False)
@@ -530,9 +517,10 @@ def _related(hits: Sequence[Hit], retrieval: Retrieval, shown: Sequence[Quotatio
             is_short = _count(passage.segments) <= MAX_RELATED_LIST_WORDS
             parts = _list_lead(passage) if is_short else _list_excerpt(passage, scores)
         elif has_steps(passage):
-            parts = _whole_or_why(passage)
+            parts = _steps_or_beside(passage)
         else:
-            parts = [_nearest_stretch(passage, scores)]
+            first, last = _stretch(passage.segments, scores, MAX_RELATED_WORDS)
+            parts = [Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)]
         if parts and _shown_words([*shown, *found, *parts]) <= MAX_TEXT_WORDS:
             found.extend(parts)
     return found
