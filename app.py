@@ -7,24 +7,22 @@ import os
 import socket
 import sys
 import threading
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from bot.chat import load_bot
 from bot.documents import Documents, Operator
 from ingest.build import Progress, ingest
-from ingest.errors import GuideError, UsageError, explain_os_error, run_command
+from ingest.errors import UsageError, run_command
 from ingest.report import Report
 from ingest.sources import fingerprint
 from ingest.store import DocumentStore
-
-_log = logging.getLogger(__name__)
+from ingest.watch import follow
 
 DEFAULT_PORT = 7860
 MAX_PORT = 65535
-WATCH_INTERVAL_S = 1.0
 Middleware: TypeAlias = tuple[type[Documents], tuple[()], dict[str, Any]]
 
 
@@ -120,27 +118,13 @@ def _bring_up_to_date(args: argparse.Namespace, store: DocumentStore) -> None:
     store.note(report)
 
 
-def _watch(args: argparse.Namespace, store: DocumentStore, done: str) -> None:
-    """Ingest at each change of the corpus, once its files have been still for an interval.
+def _watch(args: argparse.Namespace, store: DocumentStore, done: str) -> NoReturn:
+    """Ingest at each change of the corpus.
 
     :param done: The state of the corpus that the index holds.
     """
-    while True:
-        now = fingerprint([args.corpus], args.config)
-        time.sleep(WATCH_INTERVAL_S)
-        if now == done or now != fingerprint([args.corpus], args.config):
-            continue
-        done = now
-        try:
-            _bring_up_to_date(args, store)
-        except GuideError as exc:
-            print(exc, file=sys.stderr)
-        except OSError as exc:
-            print(explain_os_error(exc), file=sys.stderr)
-        # Nobody would notice that this thread has ended: the page would go on with an old guide. What went
-        # wrong stands in the log, and the next change is tried.
-        except Exception:  # noqa: BLE001
-            _log.exception("The ingest failed by a fault of the program.")
+    tell = partial(print, file=sys.stderr)
+    follow([args.corpus], args.config, lambda: _bring_up_to_date(args, store), tell, done)
 
 
 def _check_address(host: str, port: int) -> None:

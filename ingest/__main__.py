@@ -3,13 +3,13 @@
 import argparse
 import dataclasses
 import json
-import logging
 import os
 import sys
 import textwrap
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from tqdm import tqdm
@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ingest.build import Progress, ingest
 from ingest.datatypes import Page, Passage, Segment, SegmentRole
 from ingest.encode import load_encoder
-from ingest.errors import GuideError, IndexDamagedError, UsageError, explain_os_error, run_command
+from ingest.errors import IndexDamagedError, run_command
 from ingest.index import (
     Generation,
     check_encoder,
@@ -28,11 +28,8 @@ from ingest.index import (
     read_manifest,
 )
 from ingest.report import DocumentReport, DocumentState, Report, counted
-from ingest.sources import fingerprint
+from ingest.watch import follow
 
-_log = logging.getLogger(__name__)
-
-WATCH_INTERVAL_S = 1.0
 VERIFY_SAMPLE = 50  # vectors encoded afresh by verify; the whole index would take as long as an ingest
 VERIFY_TOLERANCE = 1e-3  # of a cosine; batches of another size round differently
 
@@ -154,33 +151,17 @@ def _run(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) ->
     return 1 if report.needs_attention else 0
 
 
-def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) -> int:
-    """Ingest at each change, once the files have been still for an interval; ends on Ctrl-C.
+def _watch(args: argparse.Namespace, paths: Sequence[Path], progress: Progress) -> NoReturn:
+    """Ingest at the start and at each change; ends on Ctrl-C.
 
     :raises UsageError: If the paths make no sense at the start.
     """
-    done = ""
-    while True:
-        now = fingerprint(paths, args.config)
-        time.sleep(WATCH_INTERVAL_S)
-        if now == done or now != fingerprint(paths, args.config):
-            continue
-        try:
-            _run(args, paths, progress)
-        except UsageError as exc:
-            if not done:
-                raise
-            print(exc, file=sys.stderr)
-        except GuideError as exc:
-            print(exc, file=sys.stderr)
-        except OSError as exc:
-            print(explain_os_error(exc), file=sys.stderr)
-        # It runs unattended, and an ingest that nobody starts again leaves an old guide in service. What went
-        # wrong stands in the log, and the next change is tried.
-        except Exception:  # noqa: BLE001
-            _log.exception("The ingest failed by a fault of the program.")
+
+    def run() -> None:
+        _run(args, paths, progress)
         sys.stdout.flush()
-        done = now
+
+    follow(paths, args.config, run, partial(print, file=sys.stderr))
 
 
 def _status(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 import app
 from bot.chat import Bot, load_bot
+from ingest import watch
 from ingest.build import ingest
 from ingest.index import live_name, load_live
 from ingest.sources import fingerprint
@@ -221,7 +222,7 @@ def test_ctrl_c_ends_without_an_error(run: Shell, monkeypatch: pytest.MonkeyPatc
 def test_watching_ingests_at_a_change_tells_mistakes_and_goes_on(
     run: Shell, launches: Launches, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(app, "WATCH_INTERVAL_S", 0.01)
+    monkeypatch.setattr(watch, "WATCH_INTERVAL_S", 0.01)
     run()
     args = app._parser().parse_args(["--corpus", str(run.corpus), "--index", str(run.folder), "--watch"])
     before, store = fingerprint([run.corpus], None), app._store(args)
@@ -248,7 +249,7 @@ def test_watching_ingests_at_a_change_tells_mistakes_and_goes_on(
             raise KeyboardInterrupt
         return fingerprint(paths, config)
 
-    monkeypatch.setattr(app, "fingerprint", look)
+    monkeypatch.setattr(watch, "fingerprint", look)
     with pytest.raises(KeyboardInterrupt):
         app._watch(args, store, before)
     assert "twice a week" in told[0]

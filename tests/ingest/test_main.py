@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ingest import __main__ as command
-from ingest import build, index, lock, sources
+from ingest import build, index, lock, sources, watch
 from ingest.__main__ import main
 from ingest.index import VectorIndex, live_name, load_live
 from tests.conftest import GUIDE, ROOT, FakeEncoder
@@ -409,7 +409,7 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(command, "WATCH_INTERVAL_S", 0.01)
+    monkeypatch.setattr(watch, "WATCH_INTERVAL_S", 0.01)
     stop = threading.Event()
     failures = []
     faults: list[Exception] = []
@@ -420,7 +420,7 @@ def test_watch_ingests_at_the_start_and_at_each_change_and_survives_mistakes(
             raise KeyboardInterrupt
         return real(paths, config)
 
-    monkeypatch.setattr(command, "fingerprint", watched)
+    monkeypatch.setattr(watch, "fingerprint", watched)
     real_ingest = build.ingest
 
     def counted(*args: object, **options: object) -> object:
@@ -468,7 +468,7 @@ def test_watch_waits_for_a_file_that_is_still_being_written(
     run: Shell, corpus: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ensures that half a guide never goes live."""
-    monkeypatch.setattr(command, "WATCH_INTERVAL_S", 0.3)
+    monkeypatch.setattr(watch, "WATCH_INTERVAL_S", 0.3)
     stop = threading.Event()
     seen: list[int] = []
     real = build.ingest
@@ -483,7 +483,7 @@ def test_watch_waits_for_a_file_that_is_still_being_written(
         return sources.fingerprint(paths, config)
 
     monkeypatch.setattr(command, "ingest", noted)
-    monkeypatch.setattr(command, "fingerprint", watched)
+    monkeypatch.setattr(watch, "fingerprint", watched)
     watcher = threading.Thread(target=lambda: run(corpus, "--index", folder, "--watch"), daemon=True)
     watcher.start()
     try:
@@ -504,6 +504,6 @@ def test_watch_waits_for_a_file_that_is_still_being_written(
 def test_watching_a_missing_folder_is_wrong_usage(
     run: Shell, corpus: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "WATCH_INTERVAL_S", 0.01)
+    monkeypatch.setattr(watch, "WATCH_INTERVAL_S", 0.01)
     assert run(corpus / "missing", "--index", folder, "--watch") == 2
     assert "There is no file or folder" in run.err
