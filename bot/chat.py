@@ -330,12 +330,15 @@ def _draft_parts(
 
 
 def _questions_in(engine: _Engine, query: Query) -> tuple[str, ...]:
-    """Take apart what one message asks: two questions, or one about several entries named side by side."""
+    """Take apart what one message asks: two questions, or one about several entries named side by side.
+
+    :return: Fewer than two where it is best answered as a whole.
+    """
     questions = split_questions(query.text)
     if len(questions) > 1:
         return questions
     if query.type in (QuestionType.FIGURE, QuestionType.WHY):
-        return (query.text,)
+        return ()  # the names alone would lose what is asked of them
     return engine.retriever.items_side_by_side(query.text)
 
 
@@ -380,9 +383,7 @@ def _context(query: Query, draft: Draft, retrieval: Retrieval, before: Context) 
     passage = draft.focus[0]
     entries = tuple(id_ for listed in draft.focus for id_ in listed.item_ids)
     if len(draft.focus) > 1 and all(p.kind is PassageKind.ITEM for p in draft.focus):
-        entries = tuple(
-            p.id for p in reversed(draft.focus)
-        )  # shown side by side, the last is nearest at hand
+        entries = tuple(p.id for p in reversed(draft.focus))  # shown side by side, the last first at hand
     listed = entries or (before.listed if passage.id in before.listed else ())
     return Context(
         query=retrieval.texts[-1] if query.is_follow_up else query.text,

@@ -31,7 +31,7 @@ from gradio.events import api
 
 from bot.datatypes import Answer, AnswerKind, Urgency, Warning
 from bot.render import to_markdown
-from ingest.errors import ConfigError, GuideError, UsageError
+from ingest.errors import ConfigError, GuideError, UsageError, place_of
 
 __all__ = ["BotLike", "build_page", "launch_page"]
 
@@ -174,11 +174,9 @@ def answer_message(bot: BotLike, message: str, conversation: Conversation) -> Co
         answer = replace(_plain_answer(bot, str(exc)), is_held=conversation.is_held)
     except Exception as exc:  # noqa: BLE001 - the page has to stay usable whatever fails
         # Only the kind and the place: the error's own words could hold the message.
-        place = exc.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "unknown place"
-        logger.error("A message could not be answered: %s at %s", type(exc).__name__, where)
+        place = place_of(exc)
+        kind = type(exc).__name__
+        logger.error("A message could not be answered: %s at %s:%s", kind, place.filename, place.lineno)
         answer = replace(_plain_answer(bot, TROUBLE), is_held=conversation.is_held)
     return _with_answer(conversation, message, answer)
 

@@ -33,6 +33,7 @@ __all__ = [
     "UsageError",
     "explain_fault",
     "explain_os_error",
+    "place_of",
     "run_command",
 ]
 
@@ -77,9 +78,14 @@ class IndexLockedError(GuideError):
     """Raised when another ingest holds the lock of the index folder."""
 
 
+def place_of(exc: Exception) -> traceback.FrameSummary:
+    """Tell where an error that was caught was raised."""
+    return traceback.extract_tb(exc.__traceback__)[-1]
+
+
 def explain_fault(source: str, exc: Exception) -> str:
     """Say in one sentence that a document brought about an error that nobody foresaw, and where."""
-    place = traceback.extract_tb(exc.__traceback__)[-1]
+    place = place_of(exc)
     return (
         f"{source} cannot be read, for it brings about an error ({type(exc).__name__} in "
         f"{Path(place.filename).name}, line {place.lineno}): export it again, or save its text."
