@@ -213,14 +213,9 @@ class _State:
     standing: Standing = field(default_factory=Standing)
 
 
-def _step(
-    engine: _Engine, state: _State, message: str, *, is_past: bool = False
-) -> tuple[Answer, _State, Trace]:
-    """Answer one message; gives the answer, what the conversation has come to, and how it came about.
-
-    :param is_past: It was answered before, and only what the conversation has come to is wanted.
-    """
-    assessment, standing = engine.gate.advance(state.standing, state.messages, message, is_past=is_past)
+def _step(engine: _Engine, state: _State, message: str) -> tuple[Answer, _State, Trace]:
+    """Answer one message; gives the answer, what the conversation has come to, and how it came about."""
+    assessment, standing = engine.gate.advance(state.standing, state.messages, message)
     state = replace(state, messages=(*state.messages, message), standing=standing)
     if assessment.urgency is Urgency.EMERGENCY:
         answer = _answer(engine, AnswerKind.WARNING, assessment)
@@ -229,8 +224,8 @@ def _step(
         kind = AnswerKind.WARNING if assessment.warning else AnswerKind.CLARIFY
         answer = _answer(engine, kind, assessment, note=TOO_LONG)
         return answer, state, Trace(assessment)
-    if assessment.is_cleared_now:
-        answer = _answer(engine, AnswerKind.SMALLTALK, assessment, note=CLEARED)
+    if assessment.is_cleared_now and not _asks(message):
+        answer = _answer(engine, AnswerKind.SMALLTALK, assessment)
         return answer, state, Trace(assessment)
     language = find_language(message)
     if language is not None:
@@ -242,6 +237,11 @@ def _step(
         answer = _small_talk_answer(engine, small_talk, assessment, standing.is_warned)
         return answer, state, Trace(assessment, small_talk)
     return _question_step(engine, state, assessment)
+
+
+def _asks(message: str) -> bool:
+    """Tell whether a message asks something, beside what it tells."""
+    return "?" in message or understand(message, Context()).type is not QuestionType.OPEN
 
 
 def _small_talk_answer(
@@ -287,7 +287,7 @@ def _question_step(engine: _Engine, state: _State, assessment: Assessment) -> tu
         kind, note = AnswerKind.DECLINE, decline_note(reason, draft.missing)
     if assessment.warning is not None:
         kind = AnswerKind.WARNING
-        if not lead or (query.type is QuestionType.OPEN and "?" not in messages[-1]):
+        if not lead or not _asks(messages[-1]):
             # A warning is an answer in itself: to what asks nothing, the guide has nothing to add.
             note, lead, more = "", (), ()
     suggestions = () if assessment.is_held else _suggestions(engine, retrieval, draft, messages)
@@ -403,13 +403,11 @@ def _answer(
     more: tuple[Quotation, ...] = (),
     suggestions: tuple[str, ...] = (),
 ) -> Answer:
-    if assessment.is_held and assessment.warning is None and note != HELD_BACK:
-        note = f"{STILL_HELD} {note}".rstrip()  # also where no banner is shown: in a terminal, in a batch
     return Answer(
         kind=kind,
         disclaimer=engine.disclaimer,
         urgency=assessment.urgency,
-        note=note,
+        note=" ".join(part for part in (_standing_note(assessment, note, (*lead, *more)), note) if part),
         lead=lead,
         more=more,
         warning=assessment.warning,
@@ -417,6 +415,18 @@ def _answer(
         suggestions=suggestions,
         is_held=assessment.is_held,
     )
+
+
+def _standing_note(assessment: Assessment, note: str, quotations: Sequence[Quotation]) -> str:
+    """Say above an answer what the warning signs of the conversation ask for."""
+    if assessment.is_cleared_now:
+        return assessment.cleared or CLEARED
+    if assessment.warning is not None:
+        return ""
+    if assessment.is_held:  # also where no banner is shown: in a terminal, in a batch
+        return "" if note == HELD_BACK else STILL_HELD
+    has_exercise = any(has_steps(quote.passage) for part in quotations for quote in part.quotes)
+    return assessment.asked or (assessment.reminder if has_exercise else "")
 
 
 # --- suggestions -----------------------------------------------------------------------------------
@@ -530,10 +540,10 @@ class Bot:
         state = _State()
         for at, past in enumerate(earlier):
             if at < len(earlier) - MAX_TURNS_REPLAYED:  # too long ago for the topic, never for a warning sign
-                _, standing = engine.gate.advance(state.standing, state.messages, past, is_past=True)
+                _, standing = engine.gate.advance(state.standing, state.messages, past)
                 state = replace(state, messages=(*state.messages, past), standing=standing)
             else:
-                _, state, _ = _step(engine, state, past, is_past=True)
+                _, state, _ = _step(engine, state, past)
         answer, _, trace = _step(engine, state, message)
         return answer, trace
 

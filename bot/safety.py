@@ -26,6 +26,7 @@ SHORT_MESSAGE = 8  # words; a message so short is also read together with those 
 MAX_SHORT_WORDS = 40  # with all its small words a short message is no longer than this
 MAX_JOINED = 3
 MAX_KNOWN = 2_000  # messages whose signs are remembered
+EXERTION = "exertion"  # the concept that says what somebody was doing when it happened
 MAX_VETOED = 100  # words; only in a message so short may likeness outvote a rule
 
 
@@ -48,7 +49,10 @@ class Assessment:
     :param warning: What to show before anything else, for the last message.
     :param is_held: An emergency sign, earlier or now, has not been checked: no exercise steps.
     :param banner: The reminder that stays above later answers while held.
+    :param reminder: What to say above exercise steps: an urgent sign, earlier, has not been checked.
+    :param asked: What to say above the answer: the last message asks in general about an emergency sign.
     :param is_cleared_now: The last message says that a professional has checked it.
+    :param cleared: What to say to that, "" for the usual words.
     :param signs: Ids of the signs in the last message, the most urgent first.
     :param why: How it came about, for ``python -m bot why``.
     """
@@ -57,7 +61,10 @@ class Assessment:
     warning: Warning | None = None
     is_held: bool = False
     banner: Warning | None = None
+    reminder: str = ""
+    asked: str = ""
     is_cleared_now: bool = False
+    cleared: str = ""
     signs: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
 
@@ -71,11 +78,13 @@ class Standing:
     """What earlier messages leave for the next.
 
     :param held: The emergency that has not been checked yet.
+    :param waiting: The urgent sign that has not been checked yet.
     :param told: Ids of the signs that were raised.
     :param is_checked: The person has said since that a professional has looked at it.
     """
 
     held: Sign | None = None
+    waiting: Sign | None = None
     told: frozenset[str] = frozenset()
     is_checked: bool = False
 
@@ -83,6 +92,21 @@ class Standing:
     def is_warned(self) -> bool:
         """A sign was raised, and nobody has looked at it as far as is known."""
         return bool(self.told) and not self.is_checked
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one message says by itself.
+
+    :param signs: The most urgent first.
+    :param asked: An emergency sign that it only asks about.
+    :param is_checked: It says that a professional has looked at it.
+    """
+
+    signs: tuple[Sign, ...]
+    asked: Sign | None
+    is_checked: bool
+    why: tuple[str, ...]
 
 
 class Gate:
@@ -105,7 +129,7 @@ class Gate:
         self._numbers = numbers
         self._reader, self._phrases = trained_reader(signs)
         self._likeness = Likeness(signs, encoder, examples) if encoder else None
-        self._known: Memory[tuple[list[Sign], bool]] = Memory(MAX_KNOWN)
+        self._known: Memory[_Reading] = Memory(MAX_KNOWN)
         self._known_joined: Memory[list[Sign]] = Memory(MAX_KNOWN)
 
     def assess(self, messages: Sequence[str]) -> Assessment:
@@ -118,58 +142,60 @@ class Gate:
             assessment, standing = self.advance(standing, messages[:at], text)
         return assessment
 
-    def advance(
-        self, standing: Standing, earlier: Sequence[str], text: str, *, is_past: bool = False
-    ) -> tuple[Assessment, Standing]:
+    def advance(self, standing: Standing, earlier: Sequence[str], text: str) -> tuple[Assessment, Standing]:
         """Assess one more message; gives what the next one has to be assessed with, too.
 
         :param earlier: The messages before it, oldest first.
-        :param is_past: It was answered before: nobody asks why any more, and its signs may be remembered.
         """
-        if is_past:
-            signs, is_checked = self._known.get(text, lambda: self._signs_of(text)[:2])
-            why: list[str] = []
-        else:
-            signs, is_checked, why = self._signs_of(text)
-            self._known.get(text, lambda: (signs, is_checked))
-        if not is_checked:
+        read = self._known.get(text, lambda: self._read(text))
+        signs, why = list(read.signs), list(read.why)
+        if not read.is_checked:
             added = [sign for sign in self._joined(earlier, text) if sign.id not in standing.told]
             why += [f"{sign.id} ({sign.tier}) together with the message before" for sign in added]
             signs = _by_urgency([*signs, *added])
-        held, is_cleared_now = standing.held, False
-        if signs and signs[0].tier == Urgency.EMERGENCY:
-            held = signs[0]
-        elif is_checked and held is not None:
-            held, is_cleared_now = None, True
+        urgency = Urgency(signs[0].tier) if signs else Urgency.NONE
+        held, waiting, cleared = standing.held, standing.waiting, None
+        if urgency is not Urgency.EMERGENCY and read.is_checked:
+            cleared, held, waiting = held or waiting, None, None
+        if cleared is not None:
             why.append("the person says that it has been checked")
+        if urgency is Urgency.EMERGENCY:
+            held = signs[0]
+        elif urgency is Urgency.URGENT:
+            waiting = signs[0]
         assessment = Assessment(
-            urgency=Urgency(signs[0].tier) if signs else Urgency.NONE,
+            urgency=urgency,
             warning=self._warning(signs[0]) if signs else None,
             is_held=held is not None,
             banner=self._banner(held) if held else None,
-            is_cleared_now=is_cleared_now,
+            reminder=self._say(waiting, "reminder") if not signs else "",
+            asked=self._say(read.asked, "asked") if not signs else "",
+            is_cleared_now=cleared is not None,
+            cleared=self._say(cleared, "cleared"),
             signs=tuple(dict.fromkeys(sign.id for sign in signs)),
             why=tuple(why),
         )
         told = standing.told.union(sign.id for sign in signs)
-        return assessment, Standing(held, told, is_checked or (standing.is_checked and not signs))
+        is_checked = read.is_checked or (standing.is_checked and not signs)
+        return assessment, Standing(held, waiting, told, is_checked)
 
-    def _signs_of(self, text: str) -> tuple[list[Sign], bool, list[str]]:
-        """Give the signs of one message, the most urgent first, and whether it says "checked"."""
+    def _read(self, text: str) -> _Reading:
         words = self._reader.read(text)
         judge = Judge(self._signs, words, self._phrases.find(words))
         signs = [match.sign for match in judge.matches()]
         stretches = list(judge.stretches()) if self._likeness else []
         if signs and self._likeness and len(words) <= MAX_VETOED:
-            spelled = " ".join(word.readings[-1] for word in words)
-            unlikely = {sign.id for sign in signs if self._likeness.is_unlikely(spelled, stretches, sign)}
+            # The name of an exercise makes a message unlike all examples, so it is read without, too.
+            texts = list(dict.fromkeys([judge.text(), judge.text(without=EXERTION)]))
+            unlikely = {sign.id for sign in signs if self._likeness.is_unlikely(texts, stretches, sign)}
             judge.why += [f"not counted: {name}: the message is unlike all its examples" for name in unlikely]
             signs = [sign for sign in signs if sign.id not in unlikely]
         if self._likeness and not any(sign.tier == Urgency.EMERGENCY for sign in signs):
             for sign in self._likeness.signs_like(stretches):
                 signs.append(sign)
                 judge.why.append(f"{sign.id} ({sign.tier}) by its likeness to an example")
-        return _by_urgency(signs), judge.is_checked(), judge.why
+        asked = next((sign for sign in judge.asked if sign.tier == Urgency.EMERGENCY), None)
+        return _Reading(tuple(_by_urgency(signs)), asked, judge.is_checked(), tuple(judge.why))
 
     def _joined(self, earlier: Sequence[str], text: str) -> list[Sign]:
         near = earlier[-(MAX_JOINED - 1) :]
@@ -210,6 +236,10 @@ class Gate:
         return Warning(
             Urgency(sign.tier), sign.id, self._fill(message.title), self._fill(text), self._call(message)
         )
+
+    def _say(self, sign: Sign | None, part: str) -> str:
+        """Give a part of the message of a sign ("reminder", "asked", "cleared"), "" without a sign."""
+        return self._fill(getattr(self._signs.messages[sign.message], part)) if sign else ""
 
     def _fill(self, text: str) -> str:
         numbers = self._numbers

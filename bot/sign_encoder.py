@@ -20,8 +20,8 @@ TRAINED_OVER = (
 )
 # Of the product's own guide, and of a guide without signs of its own; made by training.sign_examples.
 KEPT_EXAMPLES = {
-    "sign-examples.safetensors": "baa5cc9f8253f2f714581badee0d8b9307e98d703ab79260b0c026ec0f2b8066",
-    "sign-examples-universal.safetensors": "d54db9026d153ad671ff3d9acda53464f57ec6fd7a871d48e88c39abcea7d7ad",
+    "sign-examples.safetensors": "c1121feb38038d5d12420f7a0837aa1cc5bd2326d9e56fbbb8e8b8ce02cf03e9",
+    "sign-examples-universal.safetensors": "bee9943e232637109d49b4a9cd1287432cda0fac677b0405c5949d3ed3fdaa1c",
 }
 
 

@@ -19,6 +19,8 @@ UNLESS_WITHIN = 8  # words between a sign and what cancels it
 BEFORE_WITHIN = 7  # words between "if I ever get" and the sign
 MAX_STRETCH = 24  # words compared at once; in longer ones the sign drowns
 MIN_STRETCH = 2
+GENERAL = "a general question"
+SUPPOSED = "only supposed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Judge:
         self._words = words
         self._found = {name: self._unmasked(items, found) for name, items in found.items()}
         self.why: list[str] = []
+        self.asked: list[Sign] = []  # those that are only asked about or supposed
         self._negated: set[Found] = set()
         self._cancel_negated()
 
@@ -78,6 +81,8 @@ class Judge:
                 reason = self._reason_against(match)
                 quoted = " + ".join(f'"{self._text(part)}"' for part in match.parts)
                 if reason:
+                    if reason in (GENERAL, SUPPOSED):
+                        self.asked.append(sign)
                     self.why.append(f"not counted: {sign.id} by {quoted}: {reason}")
                 else:
                     self.why.append(f"{sign.id} ({sign.tier}) by {quoted}")
@@ -105,6 +110,14 @@ class Judge:
             text = " ".join(word.readings[-1] for word in words)
             concepts = frozenset(name for name in inside if name[0] != ":")
             yield Stretch(text, concepts, is_plain, ":figures" in inside)
+
+    def text(self, without: str = "") -> str:
+        """Give the message in one spelling.
+
+        :param without: A concept whose wordings are left out.
+        """
+        left_out = {at for item in self._found.get(without, ()) for at in range(item.start, item.end)}
+        return " ".join(word.readings[-1] for at, word in enumerate(self._words) if at not in left_out)
 
     def is_checked(self) -> bool:
         """Tell whether the message says that a professional has looked at it."""
@@ -274,9 +287,9 @@ class Judge:
         """Say why a match does not count, or ""."""
         if not match.sign.counts_in_questions:
             if self._is_general(match.start):
-                return "a general question"
+                return GENERAL
             if self._stands_before(match, ":hypothetical"):
-                return "only supposed"
+                return SUPPOSED
             if self._stands_before(match, ":hearsay"):
                 return "heard of or feared"
         if not match.sign.counts_when_past and self._is_past(match):

@@ -71,14 +71,14 @@ class Likeness:
         ]
         return [sign for sign, item in found if sign and (item.is_plain or sign.counts_in_questions)]
 
-    def is_unlikely(self, text: str, stretches: Sequence[Stretch], sign: Sign) -> bool:
+    def is_unlikely(self, texts: Sequence[str], stretches: Sequence[Stretch], sign: Sign) -> bool:
         """Tell whether a message and its stretches are so unlike all signs of a tier that a rule errs.
 
-        :param text: The message in one spelling.
+        :param texts: The message in one spelling, and what else stands for it.
         """
         if not self._examples.texts or len(stretches) > MAX_STRETCHES:
             return False
-        texts = [text, _joined(stretches), *(item.text for item in stretches)]
+        texts = [*texts, _joined(stretches), *(item.text for item in stretches)]
         best = max(float(score[TIERS.index(sign.tier)]) for score in self._scores(texts))
         return best < (UNLIKELY[sign.tier] if sign.least_likeness is None else sign.least_likeness)
 

@@ -123,7 +123,10 @@ class Sign:
 class Message:
     """What the person is told; ``{emergency}``, ``{urgent}`` and ``{crisis}`` are filled in by region.
 
-    :param reminder: Shown above later answers as long as an emergency has not been checked, else "".
+    :param reminder: Shown later as long as nobody has checked it: after an emergency above every answer,
+        else above the steps of exercises; "" for never.
+    :param asked: Shown above the answer to a general question about such a sign, else "".
+    :param cleared: Said when it has been checked; "" for the usual words.
     :param call: Which number a phone offers to dial: one of ``CALLS``.
     """
 
@@ -131,6 +134,8 @@ class Message:
     title: str
     text: str
     reminder: str
+    asked: str
+    cleared: str
     call: str
 
 
@@ -431,13 +436,18 @@ class _Table:
         return Concept(name, self.wordings("words", is_needed=True), kind == "problem")
 
     def message(self, name: str) -> Message:
-        self.only("title", "text", "reminder", "call")
-        for key in ("title", "text", "reminder"):
+        optional = ("reminder", "asked", "cleared")
+        self.only("title", "text", "call", *optional)
+        for key in ("title", "text", *optional):
             for placeholder in re.findall(r"\{([^}]*)\}?", self.text(key, "")):
                 if placeholder not in PLACEHOLDERS:
                     raise self.error(key, f"a text with no other placeholders than {', '.join(PLACEHOLDERS)}")
         return Message(
-            name, self.text("title"), self.text("text"), self.text("reminder", ""), self.choice("call", CALLS)
+            id=name,
+            title=self.text("title"),
+            text=self.text("text"),
+            call=self.choice("call", CALLS),
+            **{key: self.text(key, "") for key in optional},
         )
 
     def sign(self) -> Sign:

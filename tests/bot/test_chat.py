@@ -194,6 +194,35 @@ def test_feeling_better_after_a_warning_is_not_called_good(bot: Bot) -> None:
     assert notes[3].startswith("Good.")
 
 
+def test_a_general_question_about_an_emergency_says_what_to_do_if_it_is_meant(bot: Bot) -> None:
+    """Ensures that the answer to a question about a sign begins with where to go, and is no warning."""
+    answer = bot.reply("Is chest pain a sign of a heart attack?")
+    assert (answer.urgency, answer.warning) == (Urgency.NONE, None)
+    assert answer.note.startswith("If this is happening to you now")
+    assert "call your local emergency number" in to_text(answer)
+    assert not bot.reply("How often should I feed a plant?").note
+
+
+def test_after_an_urgent_sign_exercise_steps_carry_a_reminder_until_it_is_checked(bot: Bot) -> None:
+    """Ensures that steps are shown below it, that what is no exercise has none, and that a check ends it."""
+    ask, checked = "how do I do soaking?", "A doctor has checked this. How do I do soaking?"
+    turns = ["I can't breathe doing squats", ask, "How often should I feed a plant?", checked, ask]
+    warned, steps, other, cleared, later = (turn.answer for turn in bot.converse(turns))
+    assert (warned.urgency, warned.is_held) == (Urgency.URGENT, False)
+    assert steps.note.startswith("You told me that you lose your breath")
+    assert "Put the pot" in lead_text(steps)
+    assert not other.note
+    assert cleared.note.startswith("Thank you for telling me")
+    assert "Put the pot" in lead_text(cleared)
+    assert not later.note
+
+
+def test_talking_to_someone_about_self_harm_is_answered_in_its_own_words(bot: Bot) -> None:
+    """Ensures that the way out of thoughts of self-harm does not speak of exercises first."""
+    said = ["I want to kill myself", "I have talked to a doctor."]
+    assert bot.converse(said)[1].answer.note.startswith("Thank you for telling me that you talked to someone")
+
+
 def test_a_message_longer_than_the_limit_is_still_checked_for_signs(bot: Bot) -> None:
     long = "my plants are lovely. " * 300
     assert bot.reply(long).kind is AnswerKind.CLARIFY

@@ -16,6 +16,10 @@ from bot.lexical import stem
         ("how many milligrams of ibuprofen", "milligrams"),
         ("how often do I train", "frequency"),
         ("how many minutes a week", "minutes"),
+        ("exercises I can do in a chair", "sitting"),
+        ("can I do it sitting down?", "sitting"),
+        ("any standing stretches?", "standing"),
+        ("can't get down on the floor, what can I do", "off-floor"),
     ],
 )
 def test_the_detail_asked_for_is_found(question: str, name: str) -> None:
@@ -27,6 +31,9 @@ def test_the_detail_asked_for_is_found(question: str, name: str) -> None:
 def test_most_questions_ask_for_no_such_detail() -> None:
     assert asked_detail("how do I do the bridge?") is None
     assert asked_detail("wot dose the bridge do") is None
+    assert asked_detail("I sit in a chair all day, what helps?") is None
+    assert asked_detail("how many can I do in one sitting?") is None
+    assert asked_detail("my feet come off the floor in the bridge") is None
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,9 @@ def test_most_questions_ask_for_no_such_detail() -> None:
         ("how long", "Hold it for 20-30 seconds.", True),
         ("how much does it cost", "Use a non-slip mat.", False),
         ("how many seconds", "Hold for a moment.", True),
+        ("exercises in a chair", "Sit back onto your heels.", False),
+        ("exercises in a chair", "Sit tall on the front of a chair.", True),
+        ("standing exercises", "Lie on your back.", False),
     ],
 )
 def test_a_text_shows_whether_it_gives_the_detail(question: str, text: str, is_given: bool) -> None:

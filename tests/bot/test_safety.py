@@ -237,7 +237,8 @@ def test_no_message_reassures_or_diagnoses() -> None:
         "you have a",
     )
     for message in signs.messages.values():
-        whole = f"{message.title} {message.text} {message.reminder}".lower()
+        parts = (message.title, message.text, message.reminder, message.asked, message.cleared)
+        whole = " ".join(parts).lower()
         assert not [word for word in banned if word in whole], message.id
 
 
@@ -330,6 +331,35 @@ def test_clearing_is_said_once() -> None:
     """ensures that the turn that clears is told from the turns after it."""
     said = ["I can't pee", "A doctor has checked this.", "how do I do bridges?"]
     assert [gate().assess(said[:count]).is_cleared_now for count in (1, 2, 3)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_asked"),
+    [
+        ("does numbness between the legs matter?", True),
+        ("what does it mean when you lose bladder control", True),
+        ("is incontinence linked to back pain?", True),
+        ("what are the red flags for back pain?", False),
+        ("what does severe pain mean?", False),
+        ("how do I do bridges?", False),
+    ],
+)
+def test_a_general_question_about_an_emergency_raises_nothing_and_is_told_where_to_go(
+    text: str, is_asked: bool
+) -> None:
+    """ensures that who asks about the gravest signs reads what to do if it is theirs, and no other does."""
+    found = gate().assess([text])
+    assert found.urgency is NONE
+    assert ("emergency department" in found.asked) is is_asked
+
+
+def test_an_urgent_sign_is_remembered_until_it_is_checked() -> None:
+    """ensures that a reminder follows it, that exercises are not held back, and that a check ends it."""
+    said = ["my foot is numb", "how do I do bridges?", "A doctor has checked this.", "how do I do bridges?"]
+    found = [gate().assess(said[:count]) for count in range(1, 5)]
+    assert [bool(item.reminder) for item in found] == [False, True, False, False]
+    assert [item.is_held for item in found] == [False] * 4
+    assert found[2].is_cleared_now
 
 
 def test_nothing_said_raises_nothing() -> None:
@@ -480,9 +510,33 @@ def test_the_new_wordings_are_met_with_the_model() -> None:
 
 @pytest.mark.model
 @pytest.mark.parametrize(
+    ("text", "tier"),
+    [
+        ("I passed out doing the plank", EMERGENCY),
+        ("both my legs went numb doing the cat cow", EMERGENCY),
+        ("my foot tingles when I do bird dog", URGENT),
+        ("my leg went numb after that", URGENT),
+        ("leaked a bit doing bridges", URGENT),
+        ("can't breathe properly doing planks", URGENT),
+        ("I get chest pain doing bridges", EMERGENCY),
+        ("I feel nothing in my glutes when I do bridges", NONE),
+        ("out of breath after the plank", NONE),
+    ],
+)
+def test_the_name_of_an_exercise_does_not_outvote_a_sign(text: str, tier: Urgency) -> None:
+    """ensures that what happens at an exercise counts as it does without its name."""
+    assert model_gate().assess([text]).urgency is tier
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
     "text",
     [
         "you are useless",
+        "I want to kill my back pain",
+        "my back is killing me after the ironing",
+        "I'd rather be dead than do another plank",
+        "so done with bridges",
         "legs weak after squats yesterday",
         "everyone at work tells me to just take it easy and rest but my nan reckons keep moving who is right",
         "grandma broke her hip",

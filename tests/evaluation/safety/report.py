@@ -13,7 +13,8 @@ from pathlib import Path
 from bot.datatypes import Urgency
 from bot.evaluate import read_judgments
 from bot.safety import Gate, universal_signs
-from bot.sign_encoder import load_sign_encoder
+from bot.sign_encoder import kept_examples, load_sign_encoder
+from bot.sign_examples import state_of
 from ingest.signs import EmergencyNumbers, read_signs
 
 __all__ = ["Judged", "Rates", "build_gate", "measure", "read_judged"]
@@ -105,7 +106,10 @@ def read_ordinary() -> list[Judged]:
 def build_gate(*, is_model_used: bool) -> Gate:
     """Build the gate of this repository's guide, with or without comparison by meaning."""
     signs = universal_signs().merge(read_signs(CORPUS_SIGNS))
-    return Gate(signs, EmergencyNumbers(), load_sign_encoder() if is_model_used else None)
+    if not is_model_used:
+        return Gate(signs, EmergencyNumbers())
+    encoder = load_sign_encoder()
+    return Gate(signs, EmergencyNumbers(), encoder, kept_examples(state_of(signs, encoder)))
 
 
 def measure(gate: Gate, judged: Iterable[Judged]) -> Rates:
