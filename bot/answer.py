@@ -40,9 +40,11 @@ PAIR_LEAD_WORDS = 30  # of each, where a message asks two questions
 MAX_FIGURE_WORDS = 30  # around the one sentence that has the figure asked for
 MAX_TEXT_WORDS = 195  # of all that is shown: quotes, titles, places and what introduces them
 MAX_RELATED_WORDS = 36
+NEAR_RELATED = 2  # passages that get so much room; of those behind them a sentence is enough
+MAX_FAR_RELATED_WORDS = 18
 MAX_RELATED_LIST_WORDS = 50
 MAX_RELATED_STEPS_WORDS = 70
-MAX_RELATED = 7
+MAX_RELATED = 10
 LABEL_WORDS = 7  # "More from the guide:" and "In the guide:"
 RELATED_MARGIN = 0.3  # of the score; what is farther behind the best hit is another topic
 # Two hits so near each other that either may be the one meant are both quoted at once, more shortly.
@@ -519,7 +521,8 @@ def _related(hits: Sequence[Hit], retrieval: Retrieval, shown: Sequence[Quotatio
         elif has_steps(passage):
             parts = _steps_or_beside(passage)
         else:
-            first, last = _stretch(passage.segments, scores, MAX_RELATED_WORDS)
+            words = MAX_RELATED_WORDS if len(found) < NEAR_RELATED else MAX_FAR_RELATED_WORDS
+            first, last = _stretch(passage.segments, scores, words)
             parts = [Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)]
         if parts and _shown_words([*shown, *found, *parts]) <= MAX_TEXT_WORDS:
             found.extend(parts)

@@ -72,7 +72,7 @@ __all__ = ["Bot", "Trace", "Turn", "load_bot"]
 
 logger = logging.getLogger(__name__)
 
-TOP_K = 10
+TOP_K = 16
 JUDGED = 5  # of the first hits; more cost time and change little
 MAX_SUGGESTIONS = 3
 MAX_STARTERS = 6
