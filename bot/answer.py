@@ -75,10 +75,17 @@ class Reason(StrEnum):
     FOUND = "found"
     NOTHING_NEAR = "nothing near"
     UNKNOWN_THING = "a thing the guide does not name"
+    UNKNOWN_HEALTH = "a condition, treatment or medicine that the guide does not name"
     DETAIL_MISSING = "the topic is there, the detail is not"
     NOT_ANSWERED = "a passage is near, but does not answer"
     NOT_A_QUESTION = "an order to the program"
     HELD_BACK = "steps held back after a warning sign"
+
+
+# With these, what is near is not what was asked for.
+BARE_REASONS = (
+    Reason.NOTHING_NEAR, Reason.UNKNOWN_THING, Reason.UNKNOWN_HEALTH, Reason.NOT_A_QUESTION,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,7 @@ def _missing(
         if asked and asked <= set(terms(name)):
             wanted = math.inf  # nothing else is asked for that a passage could answer
         if doubt < wanted and not is_known(thing, knows_term):
-            return Reason.UNKNOWN_THING, name
+            return Reason.UNKNOWN_HEALTH if thing.is_of_health else Reason.UNKNOWN_THING, name
     is_strange = _unknown_share(query.text, knows_term) >= UNKNOWN_SHARE
     is_near = retrieval.dense >= min_dense + (UNKNOWN_MARGIN if is_strange else 0.0)
     if not retrieval.hits or (odds is None and not is_near):
@@ -282,6 +289,11 @@ def has_steps(passage: Passage) -> bool:
         return False
     steps = [s for s in passage.segments if _is_step(s)]
     return len(steps) >= 2 and len(steps) * 2 >= len(passage.segments)
+
+
+def _is_of_items(passage: Passage) -> bool:
+    """Tell whether a passage is an item (an exercise, an activity) or a list of them."""
+    return passage.kind is PassageKind.ITEM or bool(passage.item_ids)
 
 
 # --- shapes ----------------------------------------------------------------------------------------
@@ -439,6 +451,16 @@ def _when_it_hurts(hits: Sequence[Hit], passages: Sequence[Passage]) -> list[Quo
     return []
 
 
+def _consult_first(passages: Sequence[Passage]) -> list[Quotation]:
+    """Quote what the guide says on asking a professional first. Empty where it says nothing."""
+    for passage in passages:
+        for at, segment in enumerate(passage.segments):
+            if not _is_entry(segment) and pattern("answer", "consult_first").search(segment.text):
+                first, last = _window(passage.segments, at, MAX_FIGURE_WORDS)
+                return [Quotation(_quotes(passage, passage.segments[first:last]), title=passage.title)]
+    return []
+
+
 def _reason(item: Passage, scores: Sequence[float], passages: Sequence[Passage]) -> Quotation | None:
     """Quote why something is done: the nearest sentence of the item that says so, or the section's first."""
     section = [p for p in passages if (p.source, p.section) == (item.source, item.section)]
@@ -571,17 +593,18 @@ def compose(
     reason, missing = _missing(query, retrieval, knows_term, vocabulary, min_dense, odds, is_order, topic)
     hits = retrieval.hits
     if is_held:
-        doable = {passage.id for passage in passages if has_steps(passage)}
-        if hits and (hits[0].passage.id in doable or doable.intersection(hits[0].passage.item_ids)):
+        # Which exercises there are, and which are recommended, is held back with the steps themselves.
+        hits = tuple(hit for hit in hits if hit.rank == 1 or not _is_of_items(hit.passage))
+        if hits and _is_of_items(hits[0].passage):
             return Draft(Reason.HELD_BACK)
-        hits = tuple(hit for hit in hits if not has_steps(hit.passage))
     when_to_see = _when_to_see(query, hits, passages)
     if when_to_see is not None:
         listed = _list_lead(when_to_see)
         more = _related(hits, retrieval, listed)
         return Draft(Reason.FOUND, tuple(listed), tuple(more), focus=(when_to_see,))
-    if reason in (Reason.NOTHING_NEAR, Reason.UNKNOWN_THING, Reason.NOT_A_QUESTION) or not hits:
-        return Draft(reason, missing=missing)
+    if reason in BARE_REASONS or not hits:
+        nearest = _consult_first(passages) if reason is Reason.UNKNOWN_HEALTH else []
+        return Draft(reason, more=tuple(nearest), missing=missing)
     detail = asked_detail(query.text)
     giving = _giving(detail, hits, retrieval) if detail is not None else None
     top = giving or hits[0]

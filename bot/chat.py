@@ -37,8 +37,6 @@ from bot.orders import is_order
 from bot.phrases import pattern
 from bot.render import (
     CLEARED,
-    HELD_BACK,
-    STILL_HELD,
     STILL_WARNED,
     TOO_LONG,
     WHAT_ABOUT,
@@ -48,6 +46,7 @@ from bot.render import (
     list_note,
     only_english_note,
     small_talk_note,
+    unsaid_note,
 )
 from bot.retrieve import Retrieval, Retriever
 from bot.safety import Assessment, Gate, Standing, universal_signs
@@ -73,6 +72,7 @@ __all__ = ["Bot", "Trace", "Turn", "load_bot"]
 logger = logging.getLogger(__name__)
 
 TOP_K = 16
+HELD_ODDS = 1.0  # that a passage answers, while an emergency has not been checked
 JUDGED = 5  # of the first hits; more cost time and change little
 MAX_SUGGESTIONS = 3
 MAX_STARTERS = 6
@@ -247,13 +247,15 @@ def _asks(message: str) -> bool:
 def _small_talk_answer(
     engine: _Engine, small_talk: SmallTalk, assessment: Assessment, is_warned: bool
 ) -> Answer:
+    if assessment.is_held:
+        return _answer(engine, AnswerKind.SMALLTALK, assessment)  # what to do now, and nothing else
     guide = engine.generation.guide
     sources = [entry.source for entry in engine.generation.manifest.sources]
     note = small_talk_note(small_talk, guide.title, sources)
     if small_talk is SmallTalk.AGREEMENT and is_warned:  # "Good." would be taken for a reassurance
-        note = "" if assessment.is_held else STILL_WARNED
+        note = STILL_WARNED
     is_ending = small_talk in (SmallTalk.THANKS, SmallTalk.GOODBYE)
-    suggestions = () if is_ending or assessment.is_held else _starters(engine)[:MAX_SUGGESTIONS]
+    suggestions = () if is_ending else _starters(engine)[:MAX_SUGGESTIONS]
     return _answer(engine, AnswerKind.SMALLTALK, assessment, note=note, suggestions=suggestions)
 
 
@@ -264,34 +266,38 @@ def _question_step(engine: _Engine, state: _State, assessment: Assessment) -> tu
         return answer, state, Trace(assessment)
     retriever, pages = engine.retriever, engine.generation.pages
     query = understand(retriever.speller.repair(messages[-1]), state.context)
-    if query.is_bare and not state.context.focus:
-        answer = _answer(
-            engine,
-            AnswerKind.CLARIFY,
-            assessment,
-            note=WHAT_ABOUT,
-            suggestions=_starters(engine)[:MAX_SUGGESTIONS],
-        )
-        return answer, state, Trace(assessment, query=query)
     entries = len(state.context.listed)
-    if abs(query.position) > entries:
-        answer = _answer(engine, AnswerKind.CLARIFY, assessment, note=list_note(entries))
+    if (query.is_bare and not state.context.focus) or abs(query.position) > entries:
+        note, suggestions = WHAT_ABOUT, _starters(engine)[:MAX_SUGGESTIONS]
+        if entries and abs(query.position) > entries:
+            note, suggestions = list_note(entries), ()
+        if assessment.is_held:
+            note, suggestions = "", ()
+        answer = _answer(engine, AnswerKind.CLARIFY, assessment, note=note, suggestions=suggestions)
         return answer, state, Trace(assessment, query=query)
     retrieval = retriever.retrieve(query, state.context, TOP_K)
-    parts = _draft_parts(engine, _questions_in(engine, query), state.context, assessment.is_held)
-    draft, note = parts or (_compose(engine, query, retrieval, assessment.is_held), "")
+    is_held = assessment.is_held or bool(assessment.asked)
+    parts = _draft_parts(engine, _questions_in(engine, query), state.context, is_held)
+    draft, note = parts or (_compose(engine, query, retrieval, is_held), "")
+    if assessment.is_held and not _is_sure(draft, query):
+        draft, note = Draft(Reason.HELD_BACK), ""
     lead, more = verified(draft.lead, pages), verified(draft.more, pages)
     kind = AnswerKind.ANSWER
     if not lead:
         reason = draft.reason if draft.reason is not Reason.FOUND else Reason.NOTHING_NEAR
         kind, note = AnswerKind.DECLINE, decline_note(reason, draft.missing)
+        if assessment.is_held:
+            note, more = "", ()
     if assessment.warning is not None:
         kind = AnswerKind.WARNING
         if not lead or not _asks(messages[-1]):
             # A warning is an answer in itself: to what asks nothing, the guide has nothing to add.
             note, lead, more = "", (), ()
-    suggestions = () if assessment.is_held else _suggestions(engine, retrieval, draft, messages)
-    answer = _answer(engine, kind, assessment, note=note, lead=lead, more=more, suggestions=suggestions)
+    suggestions = () if is_held else _suggestions(engine, retrieval, draft, messages)
+    unsaid = state.context.unsaid
+    answer = _answer(
+        engine, kind, assessment, note=note, lead=lead, more=more, suggestions=suggestions, unsaid=unsaid
+    )
     return (
         answer,
         replace(state, context=_context(query, draft, retrieval, state.context)),
@@ -378,6 +384,8 @@ def _odds(engine: _Engine, retrieval: Retrieval) -> float | None:
 
 
 def _context(query: Query, draft: Draft, retrieval: Retrieval, before: Context) -> Context:
+    if draft.reason is Reason.UNKNOWN_HEALTH and pattern("answer", "tells_of_a_person").search(query.text):
+        return replace(before, unsaid=draft.missing)
     if not draft.focus:
         return before
     passage = draft.focus[0]
@@ -390,6 +398,7 @@ def _context(query: Query, draft: Draft, retrieval: Retrieval, before: Context) 
         type=query.type,
         focus=tuple(p.id for p in draft.focus),
         listed=listed,
+        unsaid=before.unsaid,
     )
 
 
@@ -402,12 +411,17 @@ def _answer(
     lead: tuple[Quotation, ...] = (),
     more: tuple[Quotation, ...] = (),
     suggestions: tuple[str, ...] = (),
+    unsaid: str = "",
 ) -> Answer:
+    notes = [_standing_note(assessment, has_quotes=bool(lead)), note]
+    quoted = [quote.passage for part in lead for quote in part.quotes]
+    if unsaid and any(has_steps(passage) or passage.item_ids for passage in quoted):
+        notes.insert(1, unsaid_note(unsaid))
     return Answer(
         kind=kind,
         disclaimer=engine.disclaimer,
         urgency=assessment.urgency,
-        note=" ".join(part for part in (_standing_note(assessment, note, (*lead, *more)), note) if part),
+        note=" ".join(part for part in notes if part),
         lead=lead,
         more=more,
         warning=assessment.warning,
@@ -417,16 +431,21 @@ def _answer(
     )
 
 
-def _standing_note(assessment: Assessment, note: str, quotations: Sequence[Quotation]) -> str:
+def _is_sure(draft: Draft, query: Query) -> bool:
+    """Tell whether something is better quoted than left away while an emergency has not been checked."""
+    is_asking_on = query.is_bare or pattern("answer", "asks_when_to_see").search(query.text) is not None
+    return not is_asking_on and (draft.odds is None or draft.odds >= HELD_ODDS)
+
+
+def _standing_note(assessment: Assessment, *, has_quotes: bool) -> str:
     """Say above an answer what the warning signs of the conversation ask for."""
     if assessment.is_cleared_now:
         return assessment.cleared or CLEARED
     if assessment.warning is not None:
         return ""
-    if assessment.is_held:  # also where no banner is shown: in a terminal, in a batch
-        return "" if note == HELD_BACK else STILL_HELD
-    has_exercise = any(has_steps(quote.passage) for part in quotations for quote in part.quotes)
-    return assessment.asked or (assessment.reminder if has_exercise else "")
+    if assessment.banner is not None:  # also where no banner is shown: in a terminal, in a batch
+        return assessment.banner.message
+    return assessment.asked or (assessment.reminder if has_quotes else "")
 
 
 # --- suggestions -----------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ __all__ = ["FIGURE", "Detail", "Thing", "Vocabulary", "asked_detail", "load_voca
 
 _DATA = Path(__file__).parent / "data"
 
+HEALTH_GROUPS = ("conditions", "treatments", "medicines")
+
 _WORD_NUMBERS = (
     "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty"
 )
@@ -80,11 +82,13 @@ class Thing:
     :param names: As people write them.
     :param forms: Each name as the singulars of its words; stems would make "tens" of "ten".
     :param is_move: An exercise with a name of its own, so that no other answers for it.
+    :param is_of_health: A condition, a treatment or a medicine.
     """
 
     names: tuple[str, ...]
     forms: tuple[tuple[str, ...], ...]
     is_move: bool = False
+    is_of_health: bool = False
 
 
 def singular(word: str) -> str:
@@ -128,9 +132,10 @@ def load_vocabulary() -> Vocabulary:
     data = tomllib.loads((_DATA / "vocabulary.toml").read_text(encoding="utf-8"))
     things = []
     for section in ("topics", "moves"):
-        for lines in data[section].values():
+        for group, lines in data[section].items():
+            is_of_health = group.startswith(HEALTH_GROUPS)
             for line in lines:
                 names = tuple(name.strip() for name in line.split("|"))
                 forms = tuple(tuple(singular(word) for word in words(name)) for name in names)
-                things.append(Thing(names, forms, section == "moves"))
+                things.append(Thing(names, forms, section == "moves", is_of_health))
     return Vocabulary(things)

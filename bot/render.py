@@ -14,9 +14,8 @@ from bot.datatypes import Answer, Citation, Layout, Quotation, Quote, Warning
 from bot.understand import SmallTalk
 
 __all__ = [
+    "ASK_FIRST",
     "CLEARED",
-    "HELD_BACK",
-    "STILL_HELD",
     "STILL_WARNED",
     "TOO_LONG",
     "WHAT_ABOUT",
@@ -32,6 +31,7 @@ __all__ = [
     "to_record",
     "to_terminal",
     "to_text",
+    "unsaid_note",
 ]
 
 WITHDRAWN = (
@@ -44,11 +44,7 @@ CLEARED = (
     "Thank you for telling me that it has been checked. Please follow what you were told there first. "
     "You can ask about the exercises again."
 )
-HELD_BACK = (
-    "I am not showing exercise steps now, because of the warning sign in this conversation. "
-    "Please get it checked first, and tell me when a professional has checked it."
-)
-STILL_HELD = "The warning sign in this conversation has not been checked yet. Please get it checked first."
+ASK_FIRST = "The guide does not say whether an exercise suits that. Please ask a doctor before you exercise."
 STILL_WARNED = (
     "Please still do what the warning in this conversation said, also when it feels better. "
     "You can ask about the guide as well."
@@ -58,10 +54,11 @@ NEAREST_LABEL = "The nearest that the guide has"
 _DECLINES = {
     Reason.NOTHING_NEAR: "I could not find that in the guide, so I cannot answer it.",
     Reason.UNKNOWN_THING: "The guide does not mention “{missing}”, so I cannot answer that.",
+    Reason.UNKNOWN_HEALTH: "The guide does not mention “{missing}”, so I cannot answer that.",
     Reason.DETAIL_MISSING: "The guide does not say {missing}.",
     Reason.NOT_ANSWERED: "I could not find an answer to exactly that in the guide.",
     Reason.NOT_A_QUESTION: "I can only look things up in the guide and quote it, so I cannot do that.",
-    Reason.HELD_BACK: HELD_BACK,
+    Reason.HELD_BACK: ASK_FIRST,
 }
 _SMALL_TALK = {
     SmallTalk.GREETING: "Hello! What would you like to know? I answer from the guide “{title}”, in its own "
@@ -108,6 +105,11 @@ def list_note(entries: int) -> str:
 def decline_note(reason: Reason, missing: str) -> str:
     """Say plainly what the guide does not have."""
     return _DECLINES[reason].format(missing=missing)
+
+
+def unsaid_note(name: str) -> str:
+    """Say above exercises that the guide is silent on something that the person told of before."""
+    return f"You spoke of “{name}”, of which the guide says nothing. Please ask a doctor if this suits you."
 
 
 def half_note(question: str, note: str) -> str:

@@ -26,7 +26,6 @@ SHORT_MESSAGE = 8  # words; a message so short is also read together with those 
 MAX_SHORT_WORDS = 40  # with all its small words a short message is no longer than this
 MAX_JOINED = 3
 MAX_KNOWN = 2_000  # messages whose signs are remembered
-EXERTION = "exertion"  # the concept that says what somebody was doing when it happened
 MAX_VETOED = 100  # words; only in a message so short may likeness outvote a rule
 
 
@@ -182,14 +181,14 @@ class Gate:
     def _read(self, text: str) -> _Reading:
         words = self._reader.read(text)
         judge = Judge(self._signs, words, self._phrases.find(words))
-        signs = [match.sign for match in judge.matches()]
+        matches = judge.matches()
         stretches = list(judge.stretches()) if self._likeness else []
-        if signs and self._likeness and len(words) <= MAX_VETOED:
-            # The name of an exercise makes a message unlike all examples, so it is read without, too.
-            texts = list(dict.fromkeys([judge.text(), judge.text(without=EXERTION)]))
-            unlikely = {sign.id for sign in signs if self._likeness.is_unlikely(texts, stretches, sign)}
-            judge.why += [f"not counted: {name}: the message is unlike all its examples" for name in unlikely]
-            signs = [sign for sign in signs if sign.id not in unlikely]
+        if self._likeness and len(words) <= MAX_VETOED:
+            likeness, found = self._likeness, matches
+            matches = [m for m in found if not likeness.is_unlikely(*judge.texts(m), stretches, m.sign)]
+            unlikely = [match.sign.id for match in found if match not in matches]
+            judge.why += [f"not counted: {id_}: the message is unlike all its examples" for id_ in unlikely]
+        signs = [match.sign for match in matches]
         if self._likeness and not any(sign.tier == Urgency.EMERGENCY for sign in signs):
             for sign in self._likeness.signs_like(stretches):
                 signs.append(sign)

@@ -20,8 +20,8 @@ TRAINED_OVER = (
 )
 # Of the product's own guide, and of a guide without signs of its own; made by training.sign_examples.
 KEPT_EXAMPLES = {
-    "sign-examples.safetensors": "c1121feb38038d5d12420f7a0837aa1cc5bd2326d9e56fbbb8e8b8ce02cf03e9",
-    "sign-examples-universal.safetensors": "bee9943e232637109d49b4a9cd1287432cda0fac677b0405c5949d3ed3fdaa1c",
+    "sign-examples.safetensors": "c7777160c5b34038568e7fbc9ebafdfb1c87f93f20710d967cb3d7eb9db26923",
+    "sign-examples-universal.safetensors": "ba79d83bb1d6986842fb7a49ebc5cb1dce39c5dd7bfb9d1782fe8f24caa744fd",
 }
 
 

@@ -5,7 +5,7 @@ stretches of the message are worth comparing by meaning (``bot.sign_likeness``).
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.sign_words import Found, Word
@@ -19,6 +19,7 @@ UNLESS_WITHIN = 8  # words between a sign and what cancels it
 BEFORE_WITHIN = 7  # words between "if I ever get" and the sign
 MAX_STRETCH = 24  # words compared at once; in longer ones the sign drowns
 MIN_STRETCH = 2
+DOING = ("exertion", "activity")  # concepts that name what somebody does or did
 GENERAL = "a general question"
 SUPPOSED = "only supposed"
 
@@ -65,6 +66,7 @@ class Judge:
         self._found = {name: self._unmasked(items, found) for name, items in found.items()}
         self.why: list[str] = []
         self.asked: list[Sign] = []  # those that are only asked about or supposed
+        self._is_joined = False
         self._negated: set[Found] = set()
         self._cancel_negated()
 
@@ -73,6 +75,7 @@ class Judge:
 
         :param border: Where the last of several messages begins; a sign must then have words on both sides.
         """
+        self._is_joined = border > 0  # a question put together from two messages is none about oneself
         counted: list[Match] = []
         for sign in self._signs.signs:
             for match in (match for rule in sign.rules for match in self._rule_matches(sign, rule)):
@@ -111,13 +114,25 @@ class Judge:
             concepts = frozenset(name for name in inside if name[0] != ":")
             yield Stretch(text, concepts, is_plain, ":figures" in inside)
 
-    def text(self, without: str = "") -> str:
-        """Give the message in one spelling.
+    def texts(self, match: Match) -> tuple[list[str], str]:
+        """Give the texts that stand for a message when likeness is asked about a sign in it.
 
-        :param without: A concept whose wordings are left out.
+        The name of an exercise makes a message unlike all examples, and so does what is said around it ("is
+        it ok that ... makes me ..."); where one is named, the message is read without it, and the words of
+        the sign by themselves.
+
+        :return: The message, with and without the exercise; the words of the sign, "" without an exercise.
         """
-        left_out = {at for item in self._found.get(without, ()) for at in range(item.start, item.end)}
-        return " ".join(word.readings[-1] for at, word in enumerate(self._words) if at not in left_out)
+        whole = range(len(self._words))
+        doing = [item for name in DOING for item in self._found.get(name, ())]
+        if not doing:
+            return [self._spelled(whole)], ""
+        left_out = {at for item in doing for at in range(item.start, item.end)}
+        without = [at for at in whole if at not in left_out]
+        return [self._spelled(whole), self._spelled(without)], self._spelled(range(match.start, match.end))
+
+    def _spelled(self, places: Iterable[int]) -> str:
+        return " ".join(self._words[at].readings[-1] for at in places)
 
     def is_checked(self) -> bool:
         """Tell whether the message says that a professional has looked at it."""
@@ -301,9 +316,12 @@ class Judge:
     def _is_general(self, start: int) -> bool:
         """Tell a question about signs from one of a person who has one; it begins before the sign.
 
-        A person shows in the same sentence, or in another one that says since when.
+        A person shows in the same sentence, or in another one that says since when. Who asks whether they
+        may do an exercise with it has it.
         """
         sentence = self._words[start].sentence
+        if not self._is_joined and all(self._stands_in(sentence, names) for names in ((":selves",), DOING)):
+            return False
         telling = {self._words[item.start].sentence for item in self._found.get(":present", ())} | {sentence}
         if any(
             self._words[item.start].sentence in telling and not self._is_within(item, ":impersonal")
@@ -315,6 +333,13 @@ class Judge:
             and self._words[item.start].sentence == sentence
             and self._begins_clause(item.start)
             for item in self._found.get(":openers", ())
+        )
+
+    def _stands_in(self, sentence: int, names: Sequence[str]) -> bool:
+        return any(
+            self._words[item.start].sentence == sentence
+            for name in names
+            for item in self._found.get(name, ())
         )
 
     def _begins_clause(self, at: int) -> bool:

@@ -25,6 +25,9 @@ BARS = {"emergency": (-0.4, -0.2), "urgent": (-0.3, -0.1), "see-someone": (-0.25
 # Below this score for its tier a rule's sign does not count, in a message that is not long; a sign may name
 # its own.
 UNLIKELY = {"emergency": -0.5, "urgent": -0.5, "see-someone": -0.5}
+# Least score of the words of a sign by themselves, where an exercise is named: then they count whatever is
+# said around them.
+ALONE = -0.2
 # Least score for the sign itself, beside that of its tier. A story of many sentences is always a little like
 # some emergency or other; without this a quarter of ordinary stories was raised (docs/safety.md).
 LEAST_OWN = -0.7
@@ -71,15 +74,19 @@ class Likeness:
         ]
         return [sign for sign, item in found if sign and (item.is_plain or sign.counts_in_questions)]
 
-    def is_unlikely(self, texts: Sequence[str], stretches: Sequence[Stretch], sign: Sign) -> bool:
+    def is_unlikely(self, texts: Sequence[str], alone: str, stretches: Sequence[Stretch], sign: Sign) -> bool:
         """Tell whether a message and its stretches are so unlike all signs of a tier that a rule errs.
 
         :param texts: The message in one spelling, and what else stands for it.
+        :param alone: The words of the sign by themselves where they may stand for it too, else "".
         """
         if not self._examples.texts or len(stretches) > MAX_STRETCHES:
             return False
         texts = [*texts, _joined(stretches), *(item.text for item in stretches)]
-        best = max(float(score[TIERS.index(sign.tier)]) for score in self._scores(texts))
+        column = TIERS.index(sign.tier)
+        if alone and float(self._scores([alone])[0][column]) >= ALONE:
+            return False
+        best = max(float(score[column]) for score in self._scores(texts))
         return best < (UNLIKELY[sign.tier] if sign.least_likeness is None else sign.least_likeness)
 
     def _nearest(self, stretches: Sequence[Stretch]) -> list[Stretch]:

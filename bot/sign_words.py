@@ -22,7 +22,7 @@ MAX_WORD = 24  # letters; longer is no word
 MAX_KNOWN_READINGS = 20_000  # words whose readings are kept; people use the same ones again and again
 LANGUAGE = (
     "negations", "negation_links", "false_negations", "past", "present", "openers", "persons",
-    "impersonal", "hypothetical", "hearsay", "checked", "unchecked", "idioms", "figures",
+    "selves", "impersonal", "hypothetical", "hearsay", "checked", "unchecked", "idioms", "figures",
 )  # fmt: skip
 
 

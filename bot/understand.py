@@ -65,12 +65,14 @@ class Context:
     :param type: Its type.
     :param focus: Ids of the passages that its answer came from, best first.
     :param listed: Ids of the entries of the list shown last, in order.
+    :param unsaid: What the person told of their health and the guide does not name, "" for nothing.
     """
 
     query: str = ""
     type: QuestionType = QuestionType.OPEN
     focus: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
+    unsaid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

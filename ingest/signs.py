@@ -151,6 +151,7 @@ class Language:
     :param false_negations: "not only", "no idea why": they look like one and are none.
     :param past: Long ago. :param present: Now after all.
     :param openers: How a question begins. :param persons: Words that show that somebody has it.
+    :param selves: A question about oneself ("can I"), where an exercise is named in it.
     :param impersonal: Wordings with such a word that show nothing of the kind ("should I").
     :param hypothetical: "if I ever get". :param hearsay: "I read about", "the guide says".
     :param checked: A professional has looked at it. :param unchecked: Looks like it and is not.
@@ -170,6 +171,7 @@ class Language:
     present: tuple[str, ...] = ()
     openers: tuple[str, ...] = ()
     persons: tuple[str, ...] = ()
+    selves: tuple[str, ...] = ()
     impersonal: tuple[str, ...] = ()
     hypothetical: tuple[str, ...] = ()
     hearsay: tuple[str, ...] = ()

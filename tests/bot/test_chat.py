@@ -178,10 +178,25 @@ def test_the_reminder_stands_in_every_answer_until_the_sign_is_checked(bot: Bot,
     emergency = "I have crushing chest pain and I can't breathe"
     later = bot.reply(message, user(emergency))
     assert later.is_held
-    assert "Please get it checked first" in to_text(later)
+    assert to_text(later).startswith("You told me about something that needs emergency help.")
+    assert "call your local emergency number" in to_text(later)
     assert "Good." not in to_text(later)
+    assert not later.suggestions
     checked = bot.reply(message, user(emergency, "A doctor has checked this."))
-    assert "get it checked" not in to_text(checked)
+    assert "You told me" not in to_text(checked)
+
+
+def test_no_exercise_is_recommended_until_an_emergency_is_checked(bot: Bot) -> None:
+    """Ensures that lists of exercises and their entries are held back with the steps."""
+    emergency = "I have crushing chest pain and I can't breathe"
+    for message in (
+        "which watering methods are good?",
+        "what does soaking do?",
+        "should I call an ambulance?",
+    ):
+        later = bot.reply(message, user(emergency))
+        assert not later.lead, message
+        assert later.note.startswith("You told me about something that needs emergency help."), message
 
 
 def test_feeling_better_after_a_warning_is_not_called_good(bot: Bot) -> None:
@@ -203,18 +218,28 @@ def test_a_general_question_about_an_emergency_says_what_to_do_if_it_is_meant(bo
     assert not bot.reply("How often should I feed a plant?").note
 
 
-def test_after_an_urgent_sign_exercise_steps_carry_a_reminder_until_it_is_checked(bot: Bot) -> None:
-    """Ensures that steps are shown below it, that what is no exercise has none, and that a check ends it."""
+def test_after_an_urgent_sign_answers_carry_a_reminder_until_it_is_checked(bot: Bot) -> None:
+    """Ensures that answers are given below it, and that a check ends it."""
     ask, checked = "how do I do soaking?", "A doctor has checked this. How do I do soaking?"
     turns = ["I can't breathe doing squats", ask, "How often should I feed a plant?", checked, ask]
     warned, steps, other, cleared, later = (turn.answer for turn in bot.converse(turns))
     assert (warned.urgency, warned.is_held) == (Urgency.URGENT, False)
     assert steps.note.startswith("You told me that you lose your breath")
     assert "Put the pot" in lead_text(steps)
-    assert not other.note
+    assert other.note == steps.note
     assert cleared.note.startswith("Thank you for telling me")
     assert "Put the pot" in lead_text(cleared)
     assert not later.note
+
+
+def test_what_a_person_told_of_their_health_is_remembered_above_exercises(bot: Bot) -> None:
+    """Ensures that who is pregnant reads so with the steps, and who asks about a disease does not."""
+    ask = "how do I do soaking?"
+    told = [turn.answer for turn in bot.converse(["I am pregnant", ask])]
+    assert told[0].kind is AnswerKind.DECLINE
+    assert told[1].note.startswith("You spoke of “pregnant”")
+    asked = [turn.answer for turn in bot.converse(["does the guide cover gout?", ask])]
+    assert not asked[1].note
 
 
 def test_talking_to_someone_about_self_harm_is_answered_in_its_own_words(bot: Bot) -> None:

@@ -20,16 +20,20 @@ CORPUS_SIGNS = Path(__file__).parents[2] / "corpus" / "warning-signs"
 NUMBERS = EmergencyNumbers("999", "999", "NHS 111", "111", "Samaritans on 116 123", "116123")
 BELOW = (URGENT, SEE_SOMEONE)
 # What the blind set has come to, with the model: bounds to keep, not targets.
-MOST_BLIND_EMERGENCIES_MISSED = 3
+MOST_BLIND_EMERGENCIES_MISSED = 2
 MOST_BLIND_OTHERS_MISSED = 5
-MOST_BLIND_ALARMS = 13
+MOST_BLIND_ALARMS = 19
 # The same of the second development set, which is built from, and of the check part of the fifth.
 MOST_BUILD_EMERGENCIES_MISSED = 3
-MOST_CHECK_EMERGENCIES_MISSED = 22
-MOST_CHECK_OTHERS_MISSED = 9
-MOST_CHECK_ALARMS = 26
+MOST_CHECK_EMERGENCIES_MISSED = 21
+MOST_CHECK_OTHERS_MISSED = 8
+MOST_CHECK_ALARMS = 27
 MOST_CHECK_STORIES = 6
 MOST_CHECK_QUESTIONS = 0
+# Of the check part of the eighth set: signs at an exercise, and plain complaints.
+MOST_EXERCISE_EMERGENCIES_MISSED = 12
+MOST_EXERCISE_OTHERS_MISSED = 3
+MOST_EXERCISE_ALARMS = 35
 
 
 @cache
@@ -509,6 +513,15 @@ def test_the_new_wordings_are_met_with_the_model() -> None:
 
 
 @pytest.mark.model
+def test_signs_at_an_exercise_are_met_with_the_model() -> None:
+    """ensures that what was reached on wordings kept apart, each with an exercise or harmless, is kept."""
+    kept = measure(model_gate(), read_judged(FOLDER / "dev8.jsonl", "check"))
+    assert kept.missed_in([EMERGENCY])[1] <= MOST_EXERCISE_EMERGENCIES_MISSED, str(kept)
+    assert kept.missed_in(BELOW)[1] <= MOST_EXERCISE_OTHERS_MISSED, str(kept)
+    assert kept.alarmed["lookalike"][1] <= MOST_EXERCISE_ALARMS, str(kept)
+
+
+@pytest.mark.model
 @pytest.mark.parametrize(
     ("text", "tier"),
     [
@@ -517,7 +530,12 @@ def test_the_new_wordings_are_met_with_the_model() -> None:
         ("my foot tingles when I do bird dog", URGENT),
         ("my leg went numb after that", URGENT),
         ("leaked a bit doing bridges", URGENT),
-        ("can't breathe properly doing planks", URGENT),
+        ("I do the bridge and I get chest pain", EMERGENCY),
+        ("planks give me chest pain", EMERGENCY),
+        ("the bridge makes it so I can't feel my bum, should I slow down?", EMERGENCY),
+        ("can I do planks with chest pain", EMERGENCY),
+        ("which stretch for numb legs", EMERGENCY),
+        ("should I exercise if I have fever", URGENT),
         ("I get chest pain doing bridges", EMERGENCY),
         ("I feel nothing in my glutes when I do bridges", NONE),
         ("out of breath after the plank", NONE),

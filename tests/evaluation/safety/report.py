@@ -31,10 +31,12 @@ SETS = {
     "check6": ("dev6.jsonl", "check"),
     "build7": ("dev7.jsonl", "build"),
     "check7": ("dev7.jsonl", "check"),
+    "build8": ("dev8.jsonl", "build"),
+    "check8": ("dev8.jsonl", "check"),
     "test": ("test.jsonl", ""),
     "blind": ("blind.jsonl", ""),
 }
-COUNTED_ONLY = ("check6", "check7", "test", "blind")
+COUNTED_ONLY = ("check6", "check7", "check8", "test", "blind")
 ORDINARY = "ordinary"  # questions of the other evaluation
 CORPUS_SIGNS = FOLDER.parents[2] / "corpus" / "warning-signs"
 
