@@ -91,3 +91,9 @@ def test_a_name_of_two_words_is_found_in_the_plural_and_known_only_where_they_st
 
 def test_ordinary_words_are_no_topics() -> None:
     assert load_vocabulary().find("I ran ten times round the box with my dog") == []
+
+
+def test_what_is_of_health_is_told_from_sport_and_food() -> None:
+    """Ensures that a disease, a treatment and a medicine are, and that nothing else is taken for one."""
+    found = load_vocabulary().find("surgery ibuprofen gout football golf protein powder mattress squat")
+    assert {name for name, thing in found if thing.is_of_health} == {"surgery", "ibuprofen", "gout"}
