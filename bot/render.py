@@ -14,7 +14,6 @@ from bot.datatypes import Answer, Citation, Layout, Quotation, Quote, Warning
 from bot.understand import SmallTalk
 
 __all__ = [
-    "ASK_FIRST",
     "CLEARED",
     "STILL_WARNED",
     "TOO_LONG",

@@ -48,7 +48,7 @@ class Assessment:
     :param warning: What to show before anything else, for the last message.
     :param is_held: An emergency sign, earlier or now, has not been checked: no exercise steps.
     :param banner: The reminder that stays above later answers while held.
-    :param reminder: What to say above exercise steps: an urgent sign, earlier, has not been checked.
+    :param reminder: What to say above an answer: an urgent sign, earlier, has not been checked.
     :param asked: What to say above the answer: the last message asks in general about an emergency sign.
     :param is_cleared_now: The last message says that a professional has checked it.
     :param cleared: What to say to that, "" for the usual words.

@@ -398,8 +398,9 @@ def _open_pdf(data: bytes, source: str, limits: ReadingLimits) -> tuple[PdfReade
         count = len(reader.pages)
         stated = _resolve(reader.root_object["/Pages"])["/Count"] if is_repaired else count
     except _PDF_FAILURES as exc:
-        # While a file is opened pypdf gives this for an encryption that it does not know, such as a shop's.
-        if isinstance(exc, NotImplementedError) and b"/Encrypt" in data:
+        # While a file is opened pypdf gives this for an encryption that it does not know, such as a shop's;
+        # nothing else tells it from a broken file, for it has no error class of its own.
+        if isinstance(exc, NotImplementedError) and b"/Encrypt" in data:  # pypdf's class
             raise DocumentError(
                 f"{source} is protected in a way that cannot be opened: export it again without protection."
             ) from exc

@@ -124,7 +124,7 @@ class Message:
     """What the person is told; ``{emergency}``, ``{urgent}`` and ``{crisis}`` are filled in by region.
 
     :param reminder: Shown later as long as nobody has checked it: after an emergency above every answer,
-        else above the steps of exercises; "" for never.
+        else above what is quoted; "" for never.
     :param asked: Shown above the answer to a general question about such a sign, else "".
     :param cleared: Said when it has been checked; "" for the usual words.
     :param call: Which number a phone offers to dial: one of ``CALLS``.

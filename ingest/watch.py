@@ -45,8 +45,7 @@ def follow(
             tell(str(exc))
         except OSError as exc:
             tell(explain_os_error(exc))
-        # It runs unattended, and nobody would notice that it has ended: an old guide would stay in service.
-        # What went wrong stands in the log, and the next change is tried.
-        except Exception:
+        except Exception:  # whatever it is: it runs unattended, and nobody would notice that it ended
+            # An old guide would stay in service. What went wrong is in the log; the next change is tried.
             logger.exception("The ingest failed by a fault of the program.")
         done = now

@@ -293,6 +293,7 @@ def test_a_page_with_an_unknown_filter_is_named_and_the_others_are_kept(tmp_path
     document = read_document(tmp_path / "odd.pdf", "odd.pdf")
     assert [page.text for page in document.pages] == ["First page", ""]
     assert document.warnings == (
+        # The class of pypdf's own error stands in brackets, for whoever is asked for help.
         "odd.pdf: page 2 cannot be read (NotImplementedError); its text is missing.",
     )
 
